@@ -1,0 +1,208 @@
+"""The command ``boneage``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from boneage_lib.errors import InputError
+
+app = typer.Typer(
+    help="Bone age networks of Monti and Tonazzo, as a reproducible paper.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+@app.command()
+def prepare(
+    source: Annotated[Path, typer.Argument(help="Folder or zip with RSNA 2017 radiographs.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new cohort.")],
+    size: Annotated[int, typer.Option(help="Side of the square radiographs, pixels.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the split, where none is official.")] = 0,
+    max_missing: Annotated[
+        float, typer.Option(help="Largest share of labels without a readable radiograph.")
+    ] = 0.05,
+) -> None:
+    """Real radiographs, as RSNA or Kaggle distributes them, to a cohort."""
+    from boneage_lib.data import prepare as prepare_cohort
+    from boneage_lib.data import report
+
+    with _progress() as bar:
+        task = bar.add_task("Reading radiographs", total=None)
+        cohort = prepare_cohort(
+            source,
+            out,
+            size,
+            seed,
+            max_missing,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(report(cohort))
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Option(help="Folder of the new cohort.")],
+    n: Annotated[int, typer.Option(help="Number of radiographs.")] = 300,
+    size: Annotated[int, typer.Option(help="Side of the square radiographs, pixels.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of ages, hands and exposures.")] = 0,
+) -> None:
+    """Synthetic hand radiographs to a cohort."""
+    from boneage_lib.data import write_phantoms
+
+    with _progress() as bar:
+        task = bar.add_task("Drawing radiographs", total=n)
+        cohort = write_phantoms(
+            out,
+            n,
+            size,
+            seed,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(f"{len(cohort)} synthetic radiographs of {cohort.size} px in {out}")
+
+
+@app.command()
+def run(
+    profile: Annotated[str, typer.Argument(help="A profile's name, or a .yaml file.")],
+    source: Annotated[Path | None, typer.Option(help="Real radiographs: folder or zip.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="imagenet, random, or a folder with Keras' notop weights.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/PROFILE.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="KEY=VALUE or NOTEBOOK.KEY=VALUE.")
+    ] = None,
+    cores: Annotated[int, typer.Option(help="Processor cores to use.")] = os.cpu_count() or 1,
+    executor: Annotated[str | None, typer.Option(help="A Snakemake executor plugin.")] = None,
+) -> None:
+    """The pipeline: only what changed runs again; executed notebooks, results and the HTML book."""
+    from boneage_lib.report.pipeline import settle, start
+    from boneage_lib.report.run import Run
+
+    settings = settle(profile, source, weights, parameter or [])
+    folder = Run(out.resolve() if out else Path("runs") / settings["profile"])
+    code = start(folder, settings, cores, ["--executor", executor] if executor else [])
+    if code:
+        raise InputError("The run stopped; the messages above name the notebook, cell and cause.")
+    print(_relative(folder.html / "index.html"))
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV: id, boneage_months, predicted_months[, female].")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Errors with intervals of any system's prediction table."""
+    from boneage_lib.evaluation import evaluate as evaluate_table
+    from boneage_lib.evaluation import read_predictions
+
+    scores = evaluate_table(read_predictions(predictions))
+    if as_json:
+        print(json.dumps(scores, indent=1))
+        return
+    for key, value in scores.items():
+        if not key.endswith("_ci") and key != "notes":
+            interval = scores.get(f"{key}_ci")
+            limits = f"  ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+            text = f"{value:.4g}" if isinstance(value, float) else value
+            print(f"{key:26} {text}{limits}")
+    for note in scores["notes"]:
+        print(note)
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")] = Path("runs/demo"),
+) -> None:
+    """Put a demo run's executed notebooks and front page into the checkout, for `git commit`."""
+    from boneage_lib.report.publish import publish_notebooks
+    from boneage_lib.report.run import Run
+
+    for path in publish_notebooks(Run(folder)):
+        print(_relative(path))
+
+
+@app.command(hidden=True)
+def step(
+    name: Annotated[str, typer.Argument(help="cohort, book, or a notebook's name.")],
+    folder: Annotated[Path, typer.Option(help="The run's folder.")],
+) -> None:
+    """One step of a run, as the pipeline calls it."""
+    from boneage_lib.report.run import Run, project_root
+
+    found = Run(folder.resolve())
+    settings = yaml.safe_load(found.parameters_file.read_text())
+    if name == "cohort":
+        _make_cohort(found.cohort_folder, settings["cohort"])
+    elif name == "book":
+        from boneage_lib.report.book import build_book
+        from boneage_lib.report.provenance import write_provenance
+
+        write_provenance(found, settings)
+        build_book(found)
+    else:
+        from boneage_lib.report.execute import execute
+        from boneage_lib.report.profile import notebook_parameters
+
+        root = project_root()
+        source = root / "notebooks" / f"{name}.py"
+        own = {"run_dir": _relative(found.folder), **settings["notebooks"][name]}
+        if "weights" in notebook_parameters(source):
+            own["weights"] = settings["weights"]
+        console.print(f"{name} …", highlight=False)
+        execute(source, found.notebooks / f"{name}.ipynb", own, root)
+
+
+def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
+    if cohort["source"] == "rsna":
+        prepare(
+            Path(str(cohort["folder"])), out, int(str(cohort["size"])), int(str(cohort["seed"]))
+        )
+    else:
+        n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
+        phantom(out, n, size, seed)
+
+
+def _relative(path: Path) -> str:
+    from boneage_lib.report.run import project_root
+
+    root = project_root()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def main() -> None:
+    """Run the command; bad input ends with its message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        console.print(f"[red]boneage:[/red] {error}", markup=True, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""From path lengths to a radiograph: X-rays, scatter, noise, collimator, lead marker, display."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+
+# Attenuation at about 50 kV, 1/mm: effective values behind a filtered tube, chosen by eye so that
+# finger bones and the wrist stand out as on real radiographs.
+SOFT_TISSUE = 0.022
+COMPACT_BONE = 0.072
+LEAD = 4.0  # attenuation of a lead letter
+
+_LETTERS = "ABCDEFGHJKLMNPRSTVW"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How one radiograph was taken and is displayed.
+
+    Attributes:
+        photons: quanta an open pixel, thousands.
+        scatter: scattered share of the open beam, 0 to 0.3.
+        black: grey level of the open beam, 0 to 255.
+        span: grey levels from the open beam to an attenuation of ``reach``.
+        reach: attenuation displayed at ``black + span``.
+        gamma: bend of the display curve.
+        heel: slopes of the beam's intensity over the picture, x and y.
+    """
+
+    photons: float
+    scatter: float
+    black: float
+    span: float
+    reach: float
+    gamma: float
+    heel: tuple[float, float]
+
+
+def draw_exposure(rng: np.random.Generator) -> Exposure:
+    """One exposure as they vary in RSNA's radiographs: most dark and clear, some grey or faint."""
+    kind = rng.choice(4, p=(0.72, 0.16, 0.06, 0.06))
+    black = rng.uniform(*((4, 26), (28, 62), (18, 40), (45, 95))[kind])
+    span = rng.uniform(*((185, 250), (140, 200), (40, 95), (100, 150))[kind])
+    return Exposure(
+        photons=float(np.exp(rng.uniform(np.log(3), np.log(30)))),
+        scatter=float(rng.uniform(0.03, 0.16)),
+        black=float(black),
+        span=float(span),
+        reach=float(rng.uniform(1.05, 1.5)),
+        gamma=float(rng.uniform(0.85, 1.2)),
+        heel=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+    )
+
+
+@lru_cache(maxsize=12)
+def _grain_tile(side: int, grain: float) -> np.ndarray:
+    """Smooth noise of unit standard deviation to cut textures from, (side, side) float32."""
+    rng = np.random.default_rng(0)
+    step = max(1, int(grain))
+    coarse: np.ndarray = rng.standard_normal((side // step + 2,) * 2, dtype=np.float32)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), max(grain / step * 0.6, 0.4))
+    tile = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(tile / tile.std())
+
+
+def texture(side: int, grain: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth noise of unit standard deviation, (side, side) float32, ``grain`` pixels fine.
+
+    A random piece of one fixed tile, turned at random: drawing new noise takes ten times as long.
+    """
+    tile = _grain_tile(side + side // 2, round(grain, 1))
+    x, y = rng.integers(0, side // 2, 2)
+    piece = tile[y : y + side, x : x + side]
+    if rng.random() < 0.5:
+        piece = piece[:, ::-1]
+    return piece[::-1] if rng.random() < 0.5 else piece
+
+
+def lead_marker(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A side marker: attenuation of its lead letters and of its plate, both (s, s) float32."""
+    side = max(12, int(size * rng.uniform(0.11, 0.17)))
+    big = 96  # letters are drawn large and shrunk, so that they stay legible on small pictures
+    letters = np.zeros((big, big), np.uint8)
+    plate = np.zeros((big, big), np.uint8)
+    initials = "".join(rng.choice(list(_LETTERS), size=int(rng.integers(2, 4))))
+    if rng.random() < 0.8:
+        cv2.rectangle(plate, (14, 6), (82, 90), 255, -1)
+    cv2.putText(letters, "L", (30, 52), cv2.FONT_HERSHEY_DUPLEX, 1.75, 255, 5, cv2.LINE_AA)
+    width = cv2.getTextSize(initials, cv2.FONT_HERSHEY_DUPLEX, 0.85, 2)[0][0]
+    origin = (48 - width // 2, 82)
+    cv2.putText(letters, initials, origin, cv2.FONT_HERSHEY_DUPLEX, 0.85, 255, 2, cv2.LINE_AA)
+    turn = float(np.clip(rng.normal(0, 16), -45, 45))
+    matrix = np.asarray(cv2.getRotationMatrix2D((big / 2, big / 2), turn, side / big))
+    matrix = matrix + [[0, 0, side / 2 - big / 2]]
+    warped = [
+        cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_AREA).astype(np.float32) / 255
+        for layer in (letters, plate)
+    ]
+    strength = float(rng.choice([0.35, 1.0, 1.0, 1.0]))  # some are printed thin
+    return warped[0] * LEAD * strength, warped[1] * float(rng.uniform(0.02, 0.14))
+
+
+def place_marker(
+    attenuation: np.ndarray, marker: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+) -> None:
+    """Add a marker to an attenuation map in place, on the emptiest of some random places."""
+    letters, plate = marker
+    side = len(letters)
+    height, width = attenuation.shape
+    best, where = np.inf, (0, 0)
+    for _ in range(8):
+        x = int(rng.integers(0, width - side + 1))
+        y = int(rng.integers(0, height - side + 1))
+        if rng.random() < 0.6:  # mostly beside the little finger
+            x = int(rng.integers(0, max(1, (width - side) // 5)))
+        covered = float(attenuation[y : y + side, x : x + side].mean())
+        if covered < best:
+            best, where = covered, (x, y)
+    x, y = where
+    attenuation[y : y + side, x : x + side] += letters + plate
+
+
+def collimator(side: int, rng: np.random.Generator) -> np.ndarray | None:
+    """The beam's field, if its border is in the picture: (side, side) float32, 0 outside to 1.
+
+    Real pictures are mostly cropped to the field; here two of five show some of its border.
+    """
+    if rng.random() > 0.4:
+        return None
+    margins = rng.uniform(0.0, 0.07, 4) * rng.choice([0, 1], 4, p=(0.45, 0.55))
+    corners = np.array(
+        [
+            [margins[0], margins[1]],
+            [1 - margins[2], margins[1]],
+            [1 - margins[2], 1 - margins[3]],
+            [margins[0], 1 - margins[3]],
+        ]
+    )
+    tilt = float(np.deg2rad(rng.normal(0, 1.5)))
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    corners = ((corners - 0.5) @ turn.T + 0.5) * side
+    field = np.zeros((side, side), np.float32)
+    cv2.fillConvexPoly(field, np.rint(corners * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), max(0.002 * side, 0.4)))
+
+
+def expose(
+    attenuation: np.ndarray,
+    exposure: Exposure,
+    field: np.ndarray | None,
+    shutter: bool,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Expose and display: attenuation (h, w) to a uint8 radiograph (h, w), bone bright.
+
+    Args:
+        attenuation: natural logarithm of open over transmitted intensity, 0 and more.
+        field: the collimator's opening, 0 to 1, or None where it is outside the picture.
+        shutter: blacken what is outside the field, as most viewers do; else it stays unexposed,
+            which is white.
+        rng: draws the quantum noise.
+    """
+    height, width = attenuation.shape
+    signal: np.ndarray = np.asarray(cv2.exp(-attenuation))
+    small = cv2.resize(signal, (width // 8 + 1, height // 8 + 1), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), max(width / 8 * 0.06, 0.5))
+    scatter = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    signal = np.asarray(
+        cv2.addWeighted(signal, 1 - exposure.scatter, scatter, exposure.scatter, 0.0)
+    )
+    across, down = (
+        np.exp(slope * np.linspace(-1, 1, k, dtype=np.float32)).astype(np.float32)
+        for slope, k in zip(exposure.heel, (width, height), strict=True)
+    )
+    signal *= across
+    signal *= down[:, None]
+    if field is not None and not shutter:
+        signal *= np.maximum(field, np.float32(0.01))
+    noise = np.take(_NORMAL, rng.integers(0, 256, (height, width), dtype=np.uint8))
+    noise *= np.asarray(cv2.sqrt(signal))
+    noise *= (1e-3 / exposure.photons) ** 0.5
+    signal += noise
+    # One table look-up stands for logarithm, display curve and rounding.
+    level = np.clip(np.multiply(signal, np.float32(_LEVELS / 1.25)), 0, _LEVELS - 1)
+    picture = np.take(_display_curve(exposure), level.astype(np.uint16))
+    if field is not None and shutter:
+        picture = np.asarray(cv2.multiply(picture, field, dtype=cv2.CV_8U))
+    return picture
+
+
+_LEVELS = 8192  # of the detector
+# Random bytes through normal quantiles are normal enough, and eight times as fast to draw.
+_NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)], np.float32)
+
+
+def _display_curve(exposure: Exposure) -> np.ndarray:
+    """Grey level of every detector level 0 to 1.25 times the open beam: (8192,) uint8."""
+    signal = (np.arange(_LEVELS) + 0.5) * 1.25 / _LEVELS
+    contrast = np.maximum(-np.log(signal), 0) / exposure.reach
+    contrast **= exposure.gamma
+    # A shoulder: the bones of the forearm come near white and seldom reach it.
+    bent = np.where(contrast < 0.7, contrast, 0.7 + 0.5 * np.tanh((contrast - 0.7) / 0.5))
+    return np.clip(np.rint(exposure.black + exposure.span * bent), 0, 255).astype(np.uint8)

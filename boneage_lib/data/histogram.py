@@ -1,0 +1,103 @@
+"""The ages and sexes of RSNA 2017: counts by month, without a single radiograph or id."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data.cohort import COLUMNS, SPLITS
+from boneage_lib.errors import InputError
+
+
+def load_histogram() -> pd.DataFrame:
+    """How many radiographs of the RSNA Pediatric Bone Age Challenge 2017 have which age and sex.
+
+    Counted from the label files of all 14,236 radiographs (Halabi et al., Radiology 2019;
+    290:498-503, doi 10.1148/radiol.2018180736). The test set's consensus ages are fractional; they
+    are rounded to the nearest month here, which moves their mean by less than 0.1 months.
+
+    Returns:
+        A table, one row a split, sex and month that occurs: ``split`` (train, validation or test),
+        ``female`` (0 or 1), ``months`` (int) and ``count`` (int, above 0), in that order.
+    """
+    with files("boneage_lib.data").joinpath("rsna_histogram.csv").open() as file:
+        return pd.read_csv(file)
+
+
+def table1(histogram: pd.DataFrame) -> pd.DataFrame:
+    """The paper's table 1 from a histogram: size, sex and age of every split.
+
+    Args:
+        histogram: columns ``split``, ``female``, ``months`` and ``count``, as `load_histogram`
+            gives it.
+
+    Returns:
+        One row a split, in the order train, validation, test: ``split``, ``n``, ``female_share``
+        (0 to 1), ``mean_months``, ``std_months`` (ddof=1), ``min`` and ``max`` (months).
+    """
+    rows = []
+    for split in [name for name in SPLITS if name in set(histogram["split"])]:
+        part = histogram[histogram["split"] == split]
+        months = np.repeat(part["months"].to_numpy(), part["count"].to_numpy())
+        female = np.repeat(part["female"].to_numpy(), part["count"].to_numpy())
+        rows.append(
+            {
+                "split": split,
+                "n": len(months),
+                "female_share": female.mean(),
+                "mean_months": months.mean(),
+                "std_months": months.std(ddof=1),
+                "min": months.min(),
+                "max": months.max(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def draw_labels(
+    n: int, seed: int = 0, fractions: tuple[float, float, float] = (0.6, 0.15, 0.25)
+) -> pd.DataFrame:
+    """Draw the labels of a synthetic cohort from RSNA's histogram.
+
+    Every split draws sex and age from the histogram of the split of the same name, with
+    replacement, so that a large synthetic cohort has RSNA's table 1.
+
+    Args:
+        n: number of labels, 3 or more.
+        seed: the same seed gives the same labels.
+        fractions: shares of train, validation and test, each above 0, adding up to 1. Every split
+            gets at least one label.
+
+    Returns:
+        A table of ``n`` rows: ``id`` (1 to n, shuffled over the splits), ``split``, ``female``
+        (0 or 1) and ``boneage_months`` (float, whole months), sorted by id.
+
+    Raises:
+        InputError: ``n`` below 3, or fractions that are not three positive shares of 1.
+    """
+    if n < len(SPLITS):
+        raise InputError(f"Found n={n}; expected 3 or more, one label a split. Draw more labels.")
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise InputError(
+            f"Found fractions={fractions}; expected three shares above 0 that add up to 1, for "
+            "train, validation and test. Change them, for example to (0.6, 0.15, 0.25)."
+        )
+    rng = np.random.default_rng(seed)
+    sizes = [max(1, round(n * fraction)) for fraction in fractions[1:]]
+    sizes = [n - sum(sizes), *sizes]
+    if sizes[0] < 1:
+        sizes = [1, *sizes[1:]]
+        sizes[int(np.argmax(sizes))] -= sum(sizes) - n
+    histogram = load_histogram()
+    parts = []
+    for split, size in zip(SPLITS, sizes, strict=True):
+        part = histogram[histogram["split"] == split]
+        weights = part["count"].to_numpy(dtype=float)
+        drawn = part.iloc[rng.choice(len(part), size=size, p=weights / weights.sum())]
+        parts.append(drawn[["split", "female", "months"]])
+    labels = pd.concat(parts, ignore_index=True).rename(columns={"months": "boneage_months"})
+    labels["boneage_months"] = labels["boneage_months"].astype(float)
+    labels["id"] = rng.permutation(n) + 1
+    return labels.sort_values("id", ignore_index=True)[COLUMNS]

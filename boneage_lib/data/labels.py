@@ -1,0 +1,209 @@
+"""The label tables of RSNA 2017, told apart by their columns whatever the files are called."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+
+import pandas as pd
+
+from boneage_lib.data.sources import TABLE_SUFFIXES, Entry
+from boneage_lib.errors import InputError
+
+OLDEST_MONTHS = 240.0
+# A workbook is a zip: its unpacked size is bounded before anything parses it.
+MAX_WORKBOOK_BYTES = 64 * 2**20
+FEMALE = {"f": 1, "female": 1, "m": 0, "male": 0}
+MALE_COLUMN = {"true": 0, "1": 0, "false": 1, "0": 1}
+
+
+@dataclass(frozen=True)
+class LabelForm:
+    """Column names of one label table, in lower case; ``age`` is None where no ages are given."""
+
+    split: str
+    id: str
+    sex: str
+    age: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns the table must have."""
+        return (self.id, self.age, self.sex) if self.age else (self.id, self.sex)
+
+
+# The last form is Kaggle's copy of the test set, which comes without ages.
+FORMS = (
+    LabelForm("train", "id", "male", "boneage"),
+    LabelForm("validation", "image id", "male", "bone age (months)"),
+    LabelForm("test", "case id", "sex", "ground truth bone age (months)"),
+    LabelForm("test", "case id", "sex", None),
+)
+OFFICIAL_NAMES = (
+    "train.csv",
+    "boneage-training-dataset.csv",
+    "validation dataset.csv",
+    "bone age ground truth.xlsx",
+    "test.xlsx",
+    "boneage-test-dataset.csv",
+)
+
+
+@dataclass(frozen=True)
+class LabelTables:
+    """What the label tables of a source say.
+
+    Attributes:
+        labels: ``id`` (int64), ``official_split``, ``female`` (0 or 1) and ``boneage_months``
+            (float64), sorted by id; ids are unique.
+        ids_without_age: ids that a table lists without an age (Kaggle's test set).
+    """
+
+    labels: pd.DataFrame
+    ids_without_age: frozenset[int]
+
+
+def read_label_tables(entries: list[Entry]) -> LabelTables:
+    """Read every label table among ``entries``; tables of other things are passed over.
+
+    Byte order marks, semicolons, tabs, decimal commas (with semicolons or tabs) and Windows line
+    ends are accepted.
+
+    Raises:
+        InputError: no table with ages, an official table without one of its columns, two tables of
+            one set that disagree, an id twice, an unknown sex, or an age that is not a number from
+            0 to 240 months.
+    """
+    found: dict[str, tuple[str, pd.DataFrame]] = {}
+    ids_without_age: set[int] = set()
+    others = []
+    for entry in entries:
+        if entry.suffix not in TABLE_SUFFIXES:
+            continue
+        official = entry.path.name.lower() in OFFICIAL_NAMES
+        try:
+            table = _read_cells(entry)
+        except InputError:
+            if official:
+                raise
+            continue
+        form = next((form for form in FORMS if set(form.columns) <= set(table)), None)
+        name = str(entry.path)
+        if form is None:
+            others.append(f"{name} with columns {', '.join(map(str, table))}")
+            if official:
+                raise InputError(f"Found {others[-1]}; expected {_expected_columns()}.")
+        elif form.age is None:
+            ids_without_age.update(_ids(table[form.id], name))
+        else:
+            labels = _parse(table, form, name)
+            earlier = found.setdefault(form.split, (name, labels))
+            if not earlier[1].equals(labels):
+                raise InputError(
+                    f"Found two {form.split} label tables that disagree, {earlier[0]} and {name}; "
+                    "expected one. Take the other away."
+                )
+    if not any(len(labels) for _, labels in found.values()):
+        listing = f" (only {'; '.join(others[:5])})" if others else ""
+        raise InputError(
+            f"Found no labels{listing}; expected a table with the columns {_expected_columns()}. "
+            "Give the folder or zip that holds the images and RSNA's train.csv or Kaggle's "
+            "boneage-training-dataset.csv."
+        )
+    labels = pd.concat([labels for _, labels in found.values()]).sort_values("id")
+    _refuse_repeated(labels["id"], " and ".join(name for name, _ in found.values()))
+    return LabelTables(
+        labels.reset_index(drop=True), frozenset(ids_without_age - set(labels["id"]))
+    )
+
+
+def _expected_columns() -> str:
+    return " or ".join(",".join(form.columns) for form in FORMS if form.age)
+
+
+def _read_cells(entry: Entry) -> pd.DataFrame:
+    """Every cell as text without surrounding blanks, blank rows dropped, header in lower case."""
+    content = entry.read()
+    try:
+        if entry.suffix == ".xlsx":
+            with zipfile.ZipFile(io.BytesIO(content)) as parts:
+                if sum(part.file_size for part in parts.infolist()) > MAX_WORKBOOK_BYTES:
+                    raise InputError(f"{entry.path} is larger than any label table; unpack it.")
+            table = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
+        else:
+            text = content.decode("utf-8-sig")
+            header = text.lstrip().partition("\n")[0]
+            separator = max(",;\t", key=header.count)
+            table = pd.read_csv(
+                io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False
+            )
+            if separator != ",":
+                table = table.apply(lambda cells: cells.str.replace(",", "."))
+    except InputError:
+        raise
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{entry.path} cannot be read as a table ({error}). Download it again, or take it away."
+        ) from error
+    table = table.fillna("").astype(str).apply(lambda cells: cells.str.strip())
+    table.columns = [" ".join(str(column).lower().split()) for column in table]
+    if not table.columns.is_unique:
+        raise InputError(
+            f"{entry.path} has a column twice: {', '.join(table.columns)}. Remove the one too many."
+        )
+    blank = (table == "").all(axis=1).to_numpy(dtype=bool)
+    filled: pd.DataFrame = table.loc[~blank]
+    return filled
+
+
+def _ids(cells: pd.Series, name: str) -> list[int]:
+    # Spreadsheets turn 1377 into 1377.0; some lists give the file name.
+    matches = [re.fullmatch(r"([0-9]{1,18})(?:\.0*|\.png)?", cell.lower()) for cell in cells]
+    if wrong := [cell for cell, match in zip(cells, matches, strict=True) if match is None]:
+        raise InputError(f"{name} has the id {wrong[0]!r}; expected a whole number such as 1377.")
+    return [int(match[1]) for match in matches if match]
+
+
+def _parse(table: pd.DataFrame, form: LabelForm, name: str) -> pd.DataFrame:
+    assert form.age is not None
+    ids = pd.Series(_ids(table[form.id], name), dtype="int64")
+    _refuse_repeated(ids, name)
+    meaning = MALE_COLUMN if form.sex == "male" else FEMALE
+    sex = table[form.sex].str.lower().reset_index(drop=True)
+    female = sex.map(meaning)
+    if female.isna().any():
+        row = int(female.isna().to_numpy().argmax())
+        raise InputError(
+            f"{name} gives id {ids[row]} {form.sex}={sex[row]!r}; expected one of "
+            f"{', '.join(meaning)} in every row. Correct or remove the row."
+        )
+    ages = table[form.age].reset_index(drop=True)
+    months = pd.to_numeric(ages, errors="coerce")
+    wrong = ~months.between(0, OLDEST_MONTHS)
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise InputError(
+            f"{name} gives id {ids[row]} {form.age}={ages[row]!r}; expected 0 to "
+            f"{OLDEST_MONTHS:g} months. {int(wrong.sum())} rows are like that; correct or remove "
+            "them."
+        )
+    labels = pd.DataFrame(
+        {
+            "id": ids,
+            "official_split": form.split,
+            "female": female.astype("int64"),
+            "boneage_months": months.astype("float64"),
+        }
+    )
+    return labels.sort_values("id").reset_index(drop=True)
+
+
+def _refuse_repeated(ids: pd.Series, name: str) -> None:
+    repeated = sorted(set(ids[ids.duplicated()].tolist()))
+    if repeated:
+        raise InputError(
+            f"{name}: {len(repeated)} ids appear more than once, the first: {repeated[:10]}; "
+            "expected one row a radiograph. Remove the repeats."
+        )

@@ -1,0 +1,5 @@
+"""The one exception that means "your input, not our code": the command line prints it and exits with 2."""
+
+
+class InputError(ValueError):
+    """What was found, what was expected and what to do, in a sentence a user can act on."""

@@ -1,0 +1,143 @@
+"""Is one network better than another, or better than no network at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from boneage_lib.errors import InputError
+from boneage_lib.evaluation.intervals import bootstrap_interval
+from boneage_lib.evaluation.predictions import align, validate_predictions
+
+
+def paired_difference(
+    table_a: pd.DataFrame, table_b: pd.DataFrame, seed: int = 0, confidence: float = 0.95
+) -> dict[str, Any]:
+    """Difference in mean absolute error between two networks on the same radiographs.
+
+    Both predict every radiograph, so the difference is taken radiograph by radiograph: a paired
+    interval is narrower than that of two unrelated scores, because a radiograph that is hard for
+    one network is mostly hard for the other.
+
+    Args:
+        table_a: predictions of one network; rows are matched on ``id``.
+        table_b: predictions of the other.
+        seed: seed of the bootstrap.
+        confidence: coverage of the interval, between 0 and 1.
+
+    Returns:
+        Plain numbers: ``n``, ``mae_a_months``, ``mae_b_months``, ``difference_months`` (a minus b:
+        negative says that a is better) with ``difference_months_ci`` ([low, high], BCa bootstrap,
+        None for one radiograph), ``wilcoxon_p`` (signed ranks of the absolute errors; 1 where they
+        never differ), ``confidence`` and ``seed``.
+
+    Raises:
+        InputError: a bad table, ids that do not match, or reference ages that disagree.
+    """
+    aligned = align({"table a": table_a, "table b": table_b})
+    errors_a, errors_b = (
+        (table["predicted_months"] - table["boneage_months"]).abs().to_numpy()
+        for table in aligned.values()
+    )
+    difference = errors_a - errors_b
+    ci = bootstrap_interval(difference, seed=seed, confidence=confidence)
+    differs = bool(np.any(difference != 0))
+    return {
+        "n": len(difference),
+        "mae_a_months": float(errors_a.mean()),
+        "mae_b_months": float(errors_b.mean()),
+        "difference_months": float(difference.mean()),
+        "difference_months_ci": None if ci is None else list(ci),
+        "wilcoxon_p": float(stats.wilcoxon(errors_a, errors_b).pvalue) if differs else 1.0,
+        "confidence": confidence,
+        "seed": seed,
+    }
+
+
+def compare_all(
+    tables: Mapping[str, pd.DataFrame], seed: int = 0, confidence: float = 0.95
+) -> pd.DataFrame:
+    """`paired_difference` of every pair of networks, with Holm's correction over the pairs.
+
+    Args:
+        tables: prediction tables of the same radiographs by network, two or more.
+        seed: seed of the bootstraps.
+        confidence: coverage of each interval; intervals are not corrected, p-values are.
+
+    Returns:
+        One row a pair: ``a``, ``b``, what `paired_difference` gives, and ``wilcoxon_p_holm``.
+
+    Raises:
+        InputError: fewer than two tables, or tables that do not match.
+    """
+    if len(tables) < 2:
+        raise InputError(f"Found {len(tables)} prediction tables; expected two or more to compare.")
+    records = [
+        {"a": a, "b": b, **paired_difference(tables[a], tables[b], seed, confidence)}
+        for a, b in combinations(tables, 2)
+    ]
+    pairs = pd.DataFrame(records)
+    pairs["wilcoxon_p_holm"] = holm(pairs["wilcoxon_p"].tolist())
+    return pairs
+
+
+def holm(pvalues: Sequence[float]) -> list[float]:
+    """P-values corrected for their number by Holm's step-down method, in the order given.
+
+    Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
+
+    Raises:
+        InputError: a value outside 0 to 1.
+    """
+    p = np.asarray(pvalues, dtype=float)
+    if not np.all((p >= 0) & (p <= 1)):
+        raise InputError(f"Found p-values {list(pvalues)}; expected numbers from 0 to 1.")
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(stepped, 1)
+    return [float(value) for value in corrected]
+
+
+def constant_guess(train_months: np.ndarray, test_table: pd.DataFrame) -> pd.DataFrame:
+    """Predictions of a guesser who saw no image: the median training age for everyone.
+
+    The median is the constant with the least absolute error on the set it is taken from; any
+    network has to beat it before it has learned anything from pixels.
+
+    Args:
+        train_months: (n,) bone ages of the training split, months.
+        test_table: a prediction table; its ``predicted_months`` are replaced, if there.
+
+    Raises:
+        InputError: no training ages, or a bad table.
+    """
+    ages = np.asarray(train_months, dtype=float)
+    if ages.size == 0 or not np.isfinite(ages).all():
+        raise InputError(f"Found {ages.size} training ages; expected one or more finite numbers.")
+    return validate_predictions(test_table.assign(predicted_months=float(np.median(ages))))
+
+
+def error_correlation(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Pearson correlation between the signed errors of networks on the same radiographs.
+
+    Averaging helps as far as errors differ: members whose errors correlate near 1 are one network
+    to an ensemble.
+
+    Returns:
+        Symmetric table with the networks as rows and columns, 1 on its diagonal; missing where the
+        errors of a network never vary.
+
+    Raises:
+        InputError: no table, or tables that do not match.
+    """
+    errors = {
+        name: (table["predicted_months"] - table["boneage_months"]).to_numpy()
+        for name, table in align(tables).items()
+    }
+    return pd.DataFrame(errors).corr()

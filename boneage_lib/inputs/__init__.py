@@ -1,0 +1,38 @@
+"""From radiographs and draws to what a network looks at: augmentation, patches, batches."""
+
+from boneage_lib.inputs.augmentation import (
+    PATCHED_IMAGES,
+    UNAUGMENTED,
+    WHOLE_IMAGES,
+    Augmentation,
+    apply_warp,
+    crop,
+    sample_warp,
+)
+from boneage_lib.inputs.batches import Recipe, draw_view, number_uses, view_batches
+from boneage_lib.inputs.patches import (
+    TABLE_5,
+    check_patches,
+    pixel_budget,
+    random_corners,
+    scaled_patch,
+)
+
+__all__ = [
+    "PATCHED_IMAGES",
+    "TABLE_5",
+    "UNAUGMENTED",
+    "WHOLE_IMAGES",
+    "Augmentation",
+    "Recipe",
+    "apply_warp",
+    "check_patches",
+    "crop",
+    "draw_view",
+    "number_uses",
+    "pixel_budget",
+    "random_corners",
+    "sample_warp",
+    "scaled_patch",
+    "view_batches",
+]

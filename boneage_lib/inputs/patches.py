@@ -1,0 +1,49 @@
+"""Random square patches and their pixel budget (section IV, Table 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from boneage_lib.errors import InputError
+
+#: Table 5: (patches a radiograph, side in pixels) at 500 × 500.
+TABLE_5 = ((3, 224), (9, 128), (36, 64), (150, 32))
+
+
+def random_corners(
+    count: int, patch_size: int, image_size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Top-left corners of ``count`` random patches, each wholly inside the image.
+
+    Returns:
+        int64 (count, 2) of (row, column), uniform over all positions; patches may overlap.
+
+    Raises:
+        InputError: the patch is larger than the image, or no patch is asked for.
+    """
+    check_patches(count, patch_size, image_size)
+    return rng.integers(0, image_size - patch_size, size=(count, 2), endpoint=True)
+
+
+def check_patches(count: int, patch_size: int, image_size: int) -> None:
+    """Raise InputError unless ``count`` patches of ``patch_size`` px fit ``image_size`` px."""
+    if count < 1 or not 1 <= patch_size <= image_size:
+        raise InputError(
+            f"Found {count} patches of {patch_size} px for radiographs of {image_size} px; "
+            "expected at least one patch, no larger than the radiograph. Set patch_count and "
+            "patch_size, or prepare the cohort at a larger --size."
+        )
+
+
+def pixel_budget(count: int, patch_size: int, image_size: int = 500) -> tuple[int, float]:
+    """Pixels that a set of patches shows to the network, and their share of the whole image."""
+    pixels = count * patch_size**2
+    return pixels, pixels / image_size**2
+
+
+def scaled_patch(patch_size: int, image_size: int, minimum: int = 32) -> int:
+    """A patch of 500-pixel radiographs at another image size: the same share of the hand.
+
+    Sides below ``minimum`` (ResNet50's) become ``minimum``; the pixel budget then grows.
+    """
+    return max(round(patch_size * image_size / 500), minimum)

@@ -1,0 +1,270 @@
+"""Claims about the labels: Table 1, resampling and normalizing, tested on RSNA's histogram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data.histogram import load_histogram, table1
+from boneage_lib.data.resampling import age_bins
+from boneage_lib.paper.claim import Claim, Verdict, by_match, rounds_to
+from boneage_lib.paper.published import (
+    TABLE_1,
+    TABLE_1_FEMALE_HEADING,
+    TABLE_6,
+    TEXT,
+    TITLES,
+    limits,
+    number,
+)
+
+DRAWS_PER_CELL = 10  # 200 draws over 20 cells: a resampled test set of the size of the test set
+TOLERATED_FLOOR_Z = 0.05  # far below the least RMSE of Table 6; a larger floor colors the results
+
+
+@dataclass(frozen=True)
+class Ages:
+    """The ages of one split, as counted and with every cell (age bin × sex) weighing the same.
+
+    Attributes:
+        months: (k,) distinct age and sex pairs' ages, months.
+        raw: (k,) their shares of the split, summing to 1.
+        uniform: (k,) their expected shares after resampling, summing to 1.
+        cells: (c,) radiographs in each occupied cell.
+    """
+
+    months: np.ndarray
+    raw: np.ndarray
+    uniform: np.ndarray
+    cells: np.ndarray
+
+    @classmethod
+    def of(cls, histogram: pd.DataFrame, split: str) -> Ages:
+        """From a histogram with the columns split, female, months and count."""
+        rows = histogram[histogram["split"] == split]
+        months = rows["months"].to_numpy(dtype=float)
+        count = rows["count"].to_numpy(dtype=float)
+        cell = 2 * age_bins(months) + rows["female"].to_numpy()
+        cells = np.bincount(cell, weights=count)
+        uniform = count / cells[cell] / np.count_nonzero(cells)
+        return cls(months, count / count.sum(), uniform, cells[cells > 0])
+
+    def moments(self, resampled: bool) -> tuple[float, float]:
+        """Mean and standard deviation, months."""
+        weights = self.uniform if resampled else self.raw
+        mean = float(np.average(self.months, weights=weights))
+        return mean, float(np.sqrt(np.average((self.months - mean) ** 2, weights=weights)))
+
+    def distinct(self, draws_per_cell: int) -> float:
+        """Expected number of different radiographs among the draws."""
+        return float(np.sum(self.cells * (1 - (1 - 1 / self.cells) ** draws_per_cell)))
+
+
+def perfect_predictor_floor(train: Ages, test: Ages, resampled: tuple[bool, bool]) -> float:
+    """RMSE, in z, of a network that knows every age, when train and test are each normalized alone.
+
+    It answers in z-scores of train; its labels are z-scores of test. ``resampled`` says which of
+    the two, train and test, was made uniform first.
+    """
+    mean_train, std_train = train.moments(resampled[0])
+    mean_test, std_test = test.moments(resampled[1])
+    answer, label = (test.months - mean_train) / std_train, (test.months - mean_test) / std_test
+    weights = test.uniform if resampled[1] else test.raw
+    return float(np.sqrt(np.average((answer - label) ** 2, weights=weights)))
+
+
+def rmse_readings(histogram: pd.DataFrame) -> pd.DataFrame:
+    """Table 6 in months, under each standard deviation its z-units may mean.
+
+    Returns:
+        One row a network and reading: ``network``, ``reading``, ``std_months``, ``rmse_months``.
+    """
+    readings = {
+        "test resampled": Ages.of(histogram, "test").moments(True)[1],
+        "train resampled": Ages.of(histogram, "train").moments(True)[1],
+        "test as it is": Ages.of(histogram, "test").moments(False)[1],
+        "train as it is": Ages.of(histogram, "train").moments(False)[1],
+    }
+    return pd.DataFrame(
+        {
+            "network": network,
+            "reading": reading,
+            "std_months": std,
+            "rmse_months": float(np.sqrt(row.mse)) * std,
+        }
+        for network, row in TABLE_6.items()
+        for reading, std in readings.items()
+    )
+
+
+def label_claims(histogram: pd.DataFrame | None = None) -> list[Claim]:
+    """Claims that the ages and sexes of RSNA's 14,236 radiographs decide.
+
+    Args:
+        histogram: columns split, female, months, count; RSNA's own by default.
+    """
+    histogram = load_histogram() if histogram is None else histogram
+    return [*_table_1(histogram), *_resampling(histogram), *_units(histogram)]
+
+
+def _table_1(histogram: pd.DataFrame) -> list[Claim]:
+    counted = table1(histogram).set_index("split")
+    printed_total, place = int(number("radiographs")), "Table 1, section IV"
+    total = sum(row.samples for row in TABLE_1.values())
+    sizes = {split: int(counted["n"][split]) for split in TABLE_1}
+    means = {split: float(counted["mean_months"][split]) for split in TABLE_1}
+    shares = {split: float(counted["female_share"][split]) for split in TABLE_1}
+    youngest, oldest = float(counted["min"].min()), float(counted["max"].max())
+    low, high = limits("age_range")
+    share_matches = [rounds_to(shares[s], row.female_share, 2) for s, row in TABLE_1.items()]
+    percent_matches = [
+        rounds_to(100 * shares[s], row.female_share, 2) for s, row in TABLE_1.items()
+    ]
+    return [
+        Claim(
+            "table-1-sizes",
+            "12,611 training, 1,425 validation and 200 test radiographs, 14,236 in all.",
+            place,
+            "Add the rows; count RSNA's labels.",
+            f"{' + '.join(f'{n:,}' for n in sizes.values())} = {sum(sizes.values()):,}",
+            float(sum(sizes.values())),
+            None,
+            by_match(
+                [total == printed_total, *(sizes[s] == row.samples for s, row in TABLE_1.items())]
+            ),
+            "The printed rows against their printed sum and against the label files.",
+        ),
+        Claim(
+            "table-1-ages",
+            "Mean ages of 127, 127 and 132 months.",
+            "Table 1",
+            "Mean of RSNA's labels by split, rounded.",
+            ", ".join(f"{split} {mean:.1f}" for split, mean in means.items()),
+            means["train"],
+            None,
+            by_match(rounds_to(means[s], row.mean_months, 0) for s, row in TABLE_1.items()),
+            "Means of the label files against the printed whole months.",
+        ),
+        Claim(
+            "table-1-female",
+            "Shares of girls of 0.46, 0.46 and 0.5.",
+            "Table 1",
+            "Share of girls among RSNA's labels by split, rounded.",
+            ", ".join(f"{split} {share:.3f}" for split, share in shares.items()),
+            shares["train"],
+            None,
+            by_match(share_matches),
+            "Read as fractions of one.",
+        ),
+        Claim(
+            "table-1-female-heading",
+            f'The same column is headed "{TABLE_1_FEMALE_HEADING}".',
+            "Table 1",
+            "Compare the printed numbers with percentages.",
+            ", ".join(f"{split} {100 * share:.1f} %" for split, share in shares.items()),
+            100 * shares["train"],
+            None,
+            by_match(percent_matches),
+            "The column holds fractions, not percentages.",
+        ),
+        Claim(
+            "age-range",
+            "Bone ages span 1 to 228 months.",
+            "section IV",
+            "Least and greatest label over all splits.",
+            f"{youngest:g} to {oldest:g} months; test alone {counted['min']['test']:g} to "
+            f"{counted['max']['test']:g}",
+            oldest,
+            None,
+            by_match([youngest == low, oldest == high]),
+            "Holds over the three splits together; the test set alone is narrower.",
+        ),
+    ]
+
+
+def _resampling(histogram: pd.DataFrame) -> list[Claim]:
+    ages = {split: Ages.of(histogram, split) for split in TABLE_1}
+    test = ages["test"]
+    draws = DRAWS_PER_CELL * len(test.cells)
+    distinct = test.distinct(DRAWS_PER_CELL)
+    occupied = all(len(split.cells) == 20 for split in ages.values())
+    uniform = Verdict.CONFIRMED if distinct > 0.9 * draws else Verdict.APPROXIMATELY
+    both = perfect_predictor_floor(ages["train"], test, (True, True))
+    one = perfect_predictor_floor(ages["train"], test, (True, False))
+    colored = both > TOLERATED_FLOOR_Z
+    return [
+        Claim(
+            "resampled-test-set",
+            "Every dataset, the test set included, is resampled to uniform age and sex.",
+            "section IV, Figure 2",
+            f"Expected different radiographs among {DRAWS_PER_CELL} draws from each of 10 age "
+            "bins × 2 sexes of the test set.",
+            f"{distinct:.0f} different radiographs in {draws} draws; cells hold "
+            f"{test.cells.min():.0f} to {test.cells.max():.0f}",
+            distinct,
+            None,
+            uniform if occupied else Verdict.CONTRADICTED,
+            "Every cell is occupied, so uniform draws exist, but a resampled test set repeats its "
+            "rare radiographs: the score on the test set as it is comes first here."
+            if occupied
+            else "Some cells hold nobody, so that no draw is uniform.",
+        ),
+        Claim(
+            "normalized-apart",
+            "Ages are normalized by mean and standard deviation of the re-distributed dataset.",
+            "section IV",
+            "RMSE of a perfect predictor whose train and test ages are normalized each alone.",
+            f"{both:.3f} z with both resampled; {one:.2f} z with train resampled and test not",
+            both,
+            None,
+            Verdict.AMBIGUOUS if colored else Verdict.CONFIRMED,
+            "Whether each set is normalized by itself is not said; if so, even a perfect network "
+            "has an error. Here the training split's mean and standard deviation serve all."
+            if colored
+            else "Normalizing each set by itself costs next to nothing.",
+        ),
+    ]
+
+
+def _units(histogram: pd.DataFrame) -> list[Claim]:
+    readings = rmse_readings(histogram)
+    by_network = readings.groupby("network")["rmse_months"]
+    least, most = by_network.min(), by_network.max()
+    ratio = float((most / least).max())
+    in_months = "; ".join(
+        f"{TITLES[network]} {least[network]:.1f} to {most[network]:.1f}" for network in TABLE_6
+    )
+    # A normal error has a mean absolute error of √(2/π) times its root mean square.
+    mildest = float(least["inception_v3"] * np.sqrt(2 / np.pi))
+    winners = limits("winners_mad")
+    return [
+        Claim(
+            "table-6-months",
+            "MSE 0.19, 0.18 and 0.06; RMSE 0.44, 0.42 and 0.24, without a unit.",
+            "Table 6",
+            "RMSE times the standard deviation of train or test, resampled or not.",
+            f"RMSE in months: {in_months}",
+            float(least["resnet50_patches"]),
+            (
+                float(least["resnet50_patches"]),
+                float(most["resnet50_patches"]),
+            ),
+            Verdict.AMBIGUOUS if ratio > 1.1 else Verdict.CONFIRMED,
+            f"The readings differ by a factor of {ratio:.2f}, and the text does not choose.",
+        ),
+        Claim(
+            "replication-of-winner",
+            "The winning model of the challenge was successfully replicated (InceptionV3).",
+            "section VII",
+            "Mean absolute error that the printed MSE implies under the mildest reading, if errors "
+            "are normal, against the winners' 4.2 to 4.5 months.",
+            f"{mildest:.1f} months against {winners[0]} to {winners[1]}",
+            mildest,
+            None,
+            Verdict.CONFIRMED if mildest <= winners[1] else Verdict.CONTRADICTED,
+            f"{TEXT['winners_mad'].place} quotes {winners[0]} to {winners[1]} months for the "
+            f"winners; the printed error is {mildest / winners[1]:.1f} times the upper of them.",
+        ),
+    ]

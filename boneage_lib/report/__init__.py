@@ -1,0 +1,31 @@
+"""A run's folder, what made its results, its tables, figures and book."""
+
+from boneage_lib.report import diagrams, figures, tables
+from boneage_lib.report.collect import (
+    claim_inputs,
+    collect,
+    keep_claims,
+    keep_study,
+    published_study,
+)
+from boneage_lib.report.results import keep
+from boneage_lib.report.run import MissingResult, Run, project_root
+from boneage_lib.report.tables import show
+from boneage_lib.report.theme import use_theme
+
+__all__ = [
+    "MissingResult",
+    "Run",
+    "claim_inputs",
+    "collect",
+    "diagrams",
+    "figures",
+    "keep",
+    "keep_claims",
+    "keep_study",
+    "project_root",
+    "published_study",
+    "show",
+    "tables",
+    "use_theme",
+]

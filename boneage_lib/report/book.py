@@ -1,0 +1,72 @@
+"""The HTML book of a run: its executed notebooks between the prose pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from boneage_lib.errors import InputError
+from boneage_lib.report.front_page import front_page
+from boneage_lib.report.profile import NOTEBOOKS
+from boneage_lib.report.run import Run, project_root
+
+#: Copied as they are beside the notebooks.
+PARTS = ("_config.yml", "_toc.yml", "book", "results")
+
+
+def build_book(run: Run) -> Path:
+    """Render a run's book into ``html/``; the old one stays until the new one is whole.
+
+    Returns:
+        The path of its first page.
+
+    Raises:
+        InputError: jupyter-book failed; its last lines say why.
+    """
+    root, pages = project_root(), run.folder / "book"
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir(parents=True)
+    for part in PARTS:
+        source = root / part
+        if source.is_dir():
+            shutil.copytree(source, pages / part)
+        elif source.is_file():
+            shutil.copy2(source, pages / part)
+    (pages / "notebooks").mkdir()
+    for name in NOTEBOOKS:
+        shutil.copy2(run.notebooks / f"{name}.ipynb", pages / "notebooks")
+    (pages / "book" / "this_run.md").write_text(front_page(run))
+    built = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "jupyter_book",
+            "build",
+            str(pages),
+            "-W",
+            "-n",
+            "--keep-going",
+            "-q",
+        ],
+        capture_output=True,
+        text=True,
+        # Jupyter-book's bibliography and theme print what they do; only failures matter here.
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        check=False,
+    )
+    log = run.folder / "book.log"
+    log.write_text(built.stdout + built.stderr)
+    html = pages / "_build" / "html"
+    if built.returncode or not (html / "index.html").is_file():
+        tail = "\n".join(line for line in built.stderr.splitlines() if line.strip())[-3000:]
+        raise InputError(f"The book could not be built; all of the output is in {log}.\n{tail}")
+    old = run.folder / ".html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if run.html.exists():
+        run.html.rename(old)
+    html.rename(run.html)
+    shutil.rmtree(old, ignore_errors=True)
+    return run.html / "index.html"

@@ -1,0 +1,45 @@
+"""Every plot of the paper, one function a figure.
+
+Each draws what it is given, reads no file, and returns a matplotlib Figure that belongs to no
+global state: show it as a cell's last expression, or write it with
+`boneage_lib.report.theme.save_figure`.
+"""
+
+from boneage_lib.report.figures.errors import (
+    bland_altman,
+    error_by_age,
+    error_correlation,
+    errors_bar,
+)
+from boneage_lib.report.figures.images import (
+    augmented_views,
+    patches_on_radiograph,
+    radiographs,
+    thumbnails,
+)
+from boneage_lib.report.figures.labels import age_sex_histograms, resampling_counts
+from boneage_lib.report.figures.predictions import predictions
+from boneage_lib.report.figures.training import (
+    learning_curves,
+    losses,
+    patch_losses,
+    patch_validation,
+)
+
+__all__ = [
+    "age_sex_histograms",
+    "augmented_views",
+    "bland_altman",
+    "error_by_age",
+    "error_correlation",
+    "errors_bar",
+    "learning_curves",
+    "losses",
+    "patch_losses",
+    "patch_validation",
+    "patches_on_radiograph",
+    "predictions",
+    "radiographs",
+    "resampling_counts",
+    "thumbnails",
+]

@@ -1,0 +1,39 @@
+"""Executed notebooks of the demo run into the checkout, where CI validates them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+from boneage_lib.report.execute import published
+from boneage_lib.report.front_page import front_page
+from boneage_lib.report.profile import NOTEBOOKS
+from boneage_lib.report.run import Run, project_root
+
+
+def publish_notebooks(run: Run) -> list[Path]:
+    """Copy a run's executed notebooks over notebooks/*.ipynb, without the injected parameters.
+
+    The committed notebooks then show what their own default parameters, the demo profile's, give.
+
+    Returns:
+        The files written.
+    """
+    root, written = project_root(), []
+    for name in NOTEBOOKS:
+        executed = nbformat.read(run.notebooks / f"{name}.ipynb", as_version=4)
+        notebook = published(executed, injected=False)
+        source = jupytext.read(root / "notebooks" / f"{name}.py")
+        # Cell ids made from position, so that a new execution changes outputs only.
+        for number, (cell, text) in enumerate(zip(notebook.cells, source.cells, strict=True)):
+            if cell.source != text.source:
+                raise ValueError(f"{name}: cell {number} of the run is not that of {name}.py.")
+            cell["id"] = f"{name[:2]}-{number:02d}"
+        target = root / "notebooks" / f"{name}.ipynb"
+        nbformat.write(notebook, target)
+        written.append(target)
+    page = root / "book" / "this_run.md"
+    page.write_text(front_page(run))
+    return [*written, page]

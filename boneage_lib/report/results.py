@@ -1,0 +1,88 @@
+"""Keep a trained network in a run's folder, with everything that is measured on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from boneage_lib.bases import weights_kind
+from boneage_lib.data import AgeNormalizer, Cohort
+from boneage_lib.evaluation import constant_guess, evaluate, paired_difference, resampled
+from boneage_lib.report.provenance import environment
+from boneage_lib.report.run import Run
+
+if TYPE_CHECKING:  # Keras takes seconds to load, and most notebooks need none of it.
+    from boneage_lib.training import Trained
+
+
+def describe_data(cohort: Cohort, weights: str | Path | None) -> dict[str, Any]:
+    """What a result was measured on, for every label: kind of data, sizes, weights."""
+    counts = cohort.labels["split"].value_counts()
+    return {
+        "cohort_kind": cohort.info["kind"],
+        "split_origin": cohort.info.get("split_origin", "stratified"),
+        "image_size": cohort.size,
+        "n_train": int(counts["train"]),
+        "n_validation": int(counts["validation"]),
+        "n_test": int(counts["test"]),
+        "cohort": cohort.checksum,
+        "weights": weights_kind(weights),
+    }
+
+
+def keep(run: Run, trained: Trained, cohort: Cohort, weights: str | Path | None) -> dict[str, Any]:
+    """Write model, history, predictions and metrics of a network into a run's folder.
+
+    Returns:
+        What ``results/<network>.json`` holds: ``data`` (see `describe_data`), ``settings``,
+        ``normalizer``, ``base``, ``epochs`` and ``kept_epoch``, ``metrics`` of ``validation``,
+        ``test`` and ``test_resampled`` (see `boneage_lib.evaluation.evaluate`), the ``constant``
+        guess of the training median on test, and ``against_constant``, the paired difference.
+    """
+    name = trained.name
+    run.models.mkdir(parents=True, exist_ok=True)
+    side = trained.provenance["base"]["side"]
+    partial = run.models / f".{name}.partial.keras"
+    trained.model(side, weights).save(partial)
+    partial.replace(run.models / f"{name}.keras")
+    run.write_table(f"histories/{name}.csv", trained.history, decimals=6)
+    run.write_table(f"predictions/{name}.csv", trained.predictions)
+
+    train_months = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
+    tables = {
+        split: rows.reset_index(drop=True) for split, rows in trained.predictions.groupby("split")
+    }
+    guess = constant_guess(np.asarray(train_months), tables["test"])
+    provenance = dict(trained.provenance)
+    seconds = provenance.pop("seconds")
+    result = {
+        "network": name,
+        "data": describe_data(cohort, weights),
+        "settings": trained.settings.as_dict(),
+        "normalizer": trained.normalizer.as_dict(),
+        **provenance,
+        "epochs": len(trained.history),
+        "kept_epoch": int(trained.history.loc[trained.history["kept"], "epoch"].iloc[0]),
+        "metrics": metrics(tables, trained.normalizer, trained.settings.seed),
+        "constant": evaluate(guess, trained.normalizer),
+        "against_constant": paired_difference(tables["test"], guess),
+    }
+    run.write_json(f"{name}.json", result)
+    run.write_json(f"timing/{name}.json", {"seconds": seconds, **environment()})
+    return result
+
+
+def metrics(
+    tables: dict[str, Any], normalizer: AgeNormalizer, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """`evaluate` of ``validation`` and ``test``, and of ``test_resampled`` as in the paper.
+
+    Z-units are those of the training normalizer. The resampled set is drawn with `seed`.
+    """
+    return {
+        "validation": evaluate(tables["validation"], normalizer),
+        "test": evaluate(tables["test"], normalizer),
+        "test_resampled": evaluate(resampled(tables["test"], seed=seed), normalizer, repeats=True),
+    }

@@ -1,0 +1,99 @@
+"""A run's folder, and every path in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from boneage_lib.data import Cohort, write_phantoms
+from boneage_lib.errors import InputError
+
+
+class MissingResult(InputError):
+    """Something that an earlier notebook makes is not in the run's folder."""
+
+
+def project_root() -> Path:
+    """The folder that holds notebooks/, profiles/ and results/: the first one upwards from here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").is_file() and (folder / "boneage_lib").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+class Run:
+    """The folder of one run; relative names count from the project's root.
+
+    Args:
+        folder: for example ``runs/demo``; made when it is not there.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = (project_root() / folder).resolve()
+        self.name = self.folder.name
+        self.cohort_folder = self.folder / "cohort"  # labels and radiographs
+        self.bank = self.folder / "bank"  # features of augmented views, by digest
+        self.models = self.folder / "models"  # <network>.keras
+        self.histories = self.folder / "histories"  # <network>.csv, one row an epoch
+        self.predictions = self.folder / "predictions"  # <network>.csv, validation and test
+        self.results = self.folder / "results"  # metrics, claims, studies
+        self.notebooks = self.folder / "notebooks"  # executed, parameters injected
+        self.html = self.folder / "html"  # the book
+        self.parameters_file = self.folder / "parameters.yaml"  # the profile as it was run
+        self.provenance_file = self.folder / "provenance.json"  # what made the results
+
+    def cohort(self) -> Cohort:
+        """The run's cohort; raises MissingResult naming the notebook that makes one."""
+        self._need(self.cohort_folder / "cohort.json", "01_data_inspection")
+        return Cohort.open(self.cohort_folder)
+
+    def cohort_or_phantoms(self, n: int, size: int, seed: int) -> Cohort:
+        """The run's cohort; a synthetic one is drawn when there is none."""
+        if not (self.cohort_folder / "cohort.json").is_file():
+            write_phantoms(self.cohort_folder, n, size, seed)
+        return self.cohort()
+
+    def read_json(self, name: str, notebook: str) -> Any:
+        """``results/<name>``; raises MissingResult naming ``notebook`` when it is not there."""
+        return json.loads(self._need(self.results / name, notebook).read_text())
+
+    def read_table(self, path: str, notebook: str) -> pd.DataFrame:
+        """A CSV file of the run, by its path in the folder; see `read_json` for what is raised."""
+        return pd.read_csv(self._need(self.folder / path, notebook))
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write ``results/<name>`` whole or not at all."""
+        return _write(self.results / name, json.dumps(content, indent=1) + "\n")
+
+    def write_table(self, path: str, table: pd.DataFrame, decimals: int = 4) -> Path:
+        """Write a CSV file of the run, by its path in the folder, whole or not at all."""
+        text = table.to_csv(index=False, float_format=f"%.{decimals}f")
+        return _write(self.folder / path, text)
+
+    def _need(self, path: Path, notebook: str) -> Path:
+        if not path.exists():
+            run = _shown(self.folder)
+            raise MissingResult(
+                f"{run} has no {path.relative_to(self.folder)}; notebooks/{notebook}.ipynb makes "
+                f"it. Run that first: papermill notebooks/{notebook}.ipynb out.ipynb "
+                f"-p run_dir {run}"
+            )
+        return path
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+    return path
+
+
+def _shown(path: Path) -> str:
+    """A path for people: from the project's root where it lies below it."""
+    root = project_root()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

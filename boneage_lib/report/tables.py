@@ -1,0 +1,328 @@
+"""Tables that set the paper, the real study and a run side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from boneage_lib.evaluation import bootstrap_interval
+from boneage_lib.paper import published
+from boneage_lib.report.run import Run, project_root
+
+NOT_MEASURED = "not measured"
+DATA_NAMES = {"synthetic": "synthetic radiographs", "rsna": "real RSNA radiographs"}
+#: The study of real radiographs whose numbers stand beside every run's.
+REAL_STUDY = "rsna-500px"
+
+
+def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:
+    """``results/<name>/metrics.json`` of a kept study, or None when there is none."""
+    path = project_root() / "results" / name / "metrics.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:
+    """A score and its interval in words: ``14.5 (12.8 to 16.6)``."""
+    value, interval = scores.get(key), scores.get(f"{key}_ci")
+    if value is None:
+        return "undefined"
+    if interval is None:
+        return f"{value:.{decimals}f}"
+    return f"{value:.{decimals}f} ({interval[0]:.{decimals}f} to {interval[1]:.{decimals}f})"
+
+
+def data_line(data: dict[str, Any]) -> str:
+    """What a result was measured on, in words."""
+    line = (
+        f"{data['n_train']} + {data['n_validation']} + {data['n_test']} "
+        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px, {data['weights']} weights"
+    )
+    return line if testable(data) else f"{line} (pipeline check)"
+
+
+def testable(data: dict[str, Any]) -> bool:
+    """True when a result says something about the paper: real radiographs and ImageNet weights."""
+    return data["cohort_kind"] == "rsna" and data["weights"] == "imagenet"
+
+
+def paper_row(network: str) -> dict[str, str]:
+    """What Table 6 prints for a network; the attention network has no row there."""
+    printed = published.TABLE_6.get(network)
+    row = {
+        "result of": "the paper (Table 6)",
+        "data": "14,236 real RSNA radiographs at 500 px, imagenet weights",
+    }
+    columns = ("MSE (z²)", "RMSE (z)", "r")
+    if printed is None:
+        row |= dict.fromkeys(columns, "not printed")
+    else:
+        values = (printed.mse, printed.rmse, printed.p_value)
+        row |= {column: f"{value:.2f}" for column, value in zip(columns, values, strict=True)}
+    return row | {"mean absolute error (months)": "not printed"}
+
+
+def scores_row(label: str, data: dict[str, Any], scores: dict[str, Any]) -> dict[str, str]:
+    """One measured row beside the paper's."""
+    return {
+        "result of": label,
+        "data": data_line(data),
+        "MSE (z²)": f"{scores['mse_z']:.2f}",
+        "RMSE (z)": with_interval(scores, "rmse_z", 2),
+        "r": with_interval(scores, "pearson_r", 2),
+        "mean absolute error (months)": with_interval(scores, "mae_months"),
+    }
+
+
+def three_way(network: str, run: Run, result: dict[str, Any]) -> pd.DataFrame:
+    """The paper, the real study and this run side by side for one network.
+
+    Each measured result has two rows: the test set as it is (primary), and resampled to uniform
+    age and sex as in the paper.
+    """
+    rows = [paper_row(network)]
+    study = study_metrics()
+    scores = ("test", "test set as it is"), ("test_resampled", "test set resampled")
+    if study is None or network not in study["networks"]:
+        rows.append({"result of": f"results/{REAL_STUDY}", "data": NOT_MEASURED})
+    else:
+        rows += [
+            scores_row(f"{REAL_STUDY}, {words}", study["data"], study["networks"][network][key])
+            for key, words in scores
+        ]
+    rows += [
+        scores_row(f"this run, {words}", result["data"], result["metrics"][key])
+        for key, words in scores
+    ]
+    return pd.DataFrame(rows).fillna(NOT_MEASURED).set_index("result of")
+
+
+def parameter_table(models: dict[str, Any]) -> pd.DataFrame:
+    """Table 3: parameters of built networks beside the printed ones.
+
+    Args:
+        models: Keras models by network name.
+    """
+    rows = []
+    for name, model in models.items():
+        trainable, frozen = count_parameters(model)
+        row: dict[str, Any] = {"network": published.TITLES[name], "total": trainable + frozen}
+        row |= {"trainable": trainable, "frozen": frozen}
+        printed = published.TABLE_3.get(name)
+        row["printed in Table 3"] = (
+            "no row"
+            if printed is None
+            else f"{printed.total:,} = {printed.trainable:,} + {printed.frozen:,}"
+        )
+        row["agrees"] = (
+            "not printed"
+            if printed is None
+            else str((printed.trainable, printed.frozen) == (trainable, frozen))
+        )
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("network")
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Trainable and frozen parameters of a Keras model."""
+    trainable, frozen = (
+        sum(math.prod(weight.shape) for weight in weights)
+        for weights in (model.trainable_weights, model.non_trainable_weights)
+    )
+    return trainable, frozen
+
+
+def configurations(metrics: dict[str, Any]) -> pd.DataFrame:
+    """Table 4: what each network of a run looks at."""
+    rows = []
+    for name, settings in metrics["settings"].items():
+        printed, size = published.TABLE_4[name], metrics["data"]["image_size"]
+        patches = printed.data == "patches"
+        side = settings["patch_size"] if patches else size
+        what = f"{settings['patch_count']} patches" if patches else "radiograph"
+        rows.append(
+            {
+                "network": published.TITLES[name],
+                "looks at": f"{what} of {side} × {side}",
+                "printed": f"{printed.size} × {printed.size} {printed.data}",
+                "epochs": settings["epochs"],
+                "draws an epoch": f"{settings['draws_per_cell']} a cell",
+                "base": metrics["bases"][name]["checkpoint"],
+            }
+        )
+    return pd.DataFrame(rows).set_index("network")
+
+
+def title(name: str) -> str:
+    """A network's or ensemble's name in print."""
+    return published.TITLES.get(name, name.replace("_", " "))
+
+
+def table_6(metrics: dict[str, Any], scores: str = "test") -> pd.DataFrame:
+    """Table 6: measured scores beside the printed ones."""
+    rows = []
+    for name, found in metrics["networks"].items():
+        printed, measured = published.TABLE_6.get(name), found[scores]
+        p = measured["pearson_r_p"]
+        rows.append(
+            {
+                "network": title(name),
+                "mean absolute error (months)": with_interval(measured, "mae_months"),
+                "RMSE (months)": with_interval(measured, "rmse_months"),
+                "MSE (z²)": f"{measured['mse_z']:.3f}",
+                "RMSE (z)": with_interval(measured, "rmse_z", 2),
+                "r": with_interval(measured, "pearson_r", 2),
+                "p of r": "—" if p is None else f"{p:.0e}",
+                "bias (months)": with_interval(measured, "bias_months"),
+                "printed MSE, RMSE, “P-value”": "—"
+                if printed is None
+                else f"{printed.mse:.2f}, {printed.rmse:.2f}, {printed.p_value:.2f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index("network")
+
+
+def study_table(study: Any, scores: str) -> pd.DataFrame:
+    """Table 6 for a kept study, on ``test`` or ``test_resampled``."""
+    return table_6(study.metrics, scores)
+
+
+def study_line(study: Any) -> str:
+    """What a kept study was made with, in words."""
+    data, record = study.metrics["data"], study.provenance
+    bases = {base["checkpoint"] for base in study.metrics["bases"].values()}
+    settings = next(iter(study.metrics["settings"].values()))
+    return "\n".join(
+        [
+            f"{study.name}: {data_line(data)}, split {data['split_origin']}",
+            (
+                f"seed {settings['seed']}, at most {settings['epochs']} epochs, "
+                f"{settings['draws_per_cell']} draws a cell, {settings['views']} views a radiograph"
+            ),
+            *(f"base: {base}" for base in sorted(bases)),
+            (
+                f"measured on {record['processor']}, keras {record['versions']['keras']}, "
+                f"commit {record['commit']}"
+            ),
+        ]
+    )
+
+
+def pairs(metrics: dict[str, Any]) -> pd.DataFrame:
+    """Paired differences between networks on test, months."""
+    rows = [
+        {
+            "first": title(pair["a"]),
+            "second": title(pair["b"]),
+            "difference": pair["difference_months"],
+            "from": pair["difference_months_ci"][0],
+            "to": pair["difference_months_ci"][1],
+            "p": pair["wilcoxon_p_holm"],
+        }
+        for pair in metrics["paired"]
+    ]
+    return pd.DataFrame(rows).set_index(["first", "second"])
+
+
+def ensembles(study: pd.DataFrame) -> pd.DataFrame:
+    """Members and ensembles: weights, errors, and the difference to the best member."""
+    rows = []
+    for record in study.to_dict("records"):
+        interval = record.get("difference_months_ci")
+        compared = isinstance(interval, list)
+        rows.append(
+            {
+                "name": title(record["name"]),
+                "weights": ", ".join(
+                    f"{title(name)} {weight:.2f}" for name, weight in record["weights"].items()
+                )
+                if record["kind"] == "ensemble"
+                else "one network",
+                "sum": record["weight_sum"],
+                "MSE (z²)": record["mse_z"],
+                "mean absolute error (months)": with_interval(record, "mae_months"),
+                "less the best member's": f"{record['difference_months']:.1f} "
+                f"({interval[0]:.1f} to {interval[1]:.1f})"
+                if compared
+                else "—",
+            }
+        )
+    return pd.DataFrame(rows).set_index("name")
+
+
+def against_constant(result: dict[str, Any]) -> Any:
+    """One computed sentence: a network's test error beside a constant guess's."""
+    found, guess = result["metrics"]["test"], result["constant"]
+    low, high = result["against_constant"]["difference_months_ci"]
+    verdict = (
+        "the network is better" if high < 0 else "the interval does not show the network is better"
+    )
+    return Markdown(
+        f"On {found['n']} test radiographs the mean absolute error is "
+        f"**{with_interval(found, 'mae_months')} months**; the median training age for everyone "
+        f"gives {guess['mae_months']:.1f}. The paired difference is "
+        f"{result['against_constant']['difference_months']:.1f} ({low:.1f} to {high:.1f}) months: "
+        f"{verdict}. Weights kept: epoch {result['kept_epoch']} of {result['epochs']}."
+    )
+
+
+def by_patches(trained: Any, counts: tuple[int, ...]) -> pd.DataFrame:
+    """Test error when so many patches of a radiograph are averaged, over disjoint draws.
+
+    Args:
+        trained: a trained patch network, see `boneage_lib.training.Trained`.
+        counts: patches averaged; of the looks at hand as many disjoint sets as there are.
+    """
+    chosen = (trained.predictions["split"] == "test").to_numpy()
+    months = trained.predictions["boneage_months"].to_numpy()[chosen]
+    looks = trained.normalizer.to_months(trained.looks_z[chosen])
+    rows = []
+    for count in counts:
+        draws = [
+            np.abs(looks[:, start : start + count].mean(axis=1) - months).mean()
+            for start in range(0, looks.shape[1] - count + 1, count)
+        ]
+        rows.append(
+            {
+                "patches averaged": count,
+                "draws": len(draws),
+                "mean absolute error": float(np.mean(draws)),
+                "lowest": float(np.min(draws)),
+                "highest": float(np.max(draws)),
+            }
+        )
+    return pd.DataFrame(rows).set_index("patches averaged")
+
+
+def patch_study_table(study: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The patch-size study with a 95 % bootstrap interval of each validation error, months."""
+    table = study.drop(columns="errors_months")
+    intervals = [bootstrap_interval(errors, seed=seed) for errors in study["errors_months"]]
+    table["low"] = [interval[0] if interval else np.nan for interval in intervals]
+    table["high"] = [interval[1] if interval else np.nan for interval in intervals]
+    return table
+
+
+def show(table: pd.DataFrame, caption: str, decimals: int | None = None) -> Any:
+    """A table with its caption, the same text every time it is made.
+
+    Args:
+        table: what to show.
+        caption: a sentence with the units.
+        decimals: decimals of fractional columns; by default as many as they have, up to four.
+    """
+    style = table.style.format(
+        {
+            name: f"{{:.{4 if decimals is None else decimals}f}}"
+            for name in table.columns
+            if pd.api.types.is_float_dtype(table[name])
+        }
+        | {name: "{:,}" for name in table.columns if pd.api.types.is_integer_dtype(table[name])}
+    )
+    digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
+    return style.set_caption(caption).set_uuid(digest)

@@ -1,0 +1,19 @@
+"""Training: settings, feature bank, heads, histories."""
+
+from boneage_lib.training.extraction import Extractor
+from boneage_lib.training.feature_bank import Bank, fill_bank
+from boneage_lib.training.patch_study import patch_study
+from boneage_lib.training.settings import SCHEDULES, Settings
+from boneage_lib.training.train import Trained, draw_epochs, train
+
+__all__ = [
+    "SCHEDULES",
+    "Bank",
+    "Extractor",
+    "Settings",
+    "Trained",
+    "draw_epochs",
+    "fill_bank",
+    "patch_study",
+    "train",
+]

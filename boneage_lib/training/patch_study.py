@@ -1,0 +1,106 @@
+"""The patch-size study: Table 5's settings over one training epoch (section VI.B, Figure 5)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data import Cohort
+from boneage_lib.inputs import pixel_budget
+from boneage_lib.training.feature_bank import Progress
+from boneage_lib.training.settings import Settings
+from boneage_lib.training.train import train
+
+
+class LossCurve(keras.callbacks.Callback):
+    """The training loss over the steps of an epoch, as Keras prints it: the mean so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the mean loss up to this step."""
+        self.losses.append(float((logs or {})["loss"]))
+
+
+def patch_study(
+    cohort: Cohort,
+    settings: Settings,
+    patches: tuple[tuple[int, int], ...],
+    bank_folder: Path,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train ResNet50 for one epoch with each number and size of patches.
+
+    Everything but the patches is the same for all: draws, radiographs a step, initial weights.
+    The paper compares the training loss, a loss of single patches; beside it stands what matters
+    to a reader, the error of a validation radiograph's averaged patches. The test set is not
+    touched.
+
+    Args:
+        cohort: with train and validation radiographs.
+        settings: of the training; its epochs and patches are overridden.
+        patches: (number of patches, side in pixels).
+        bank_folder: see `boneage_lib.training.fill_bank`.
+        weights: see `boneage_lib.bases.find_weights`.
+        progress: called with (views done, views in all).
+
+    Returns:
+        A table with a row for each setting, ``patch_count``, ``patch_size``, ``pixels``,
+        ``budget`` (share of the radiograph), ``patches_a_step``, ``loss`` and ``val_loss`` (z², of
+        single patches, after the epoch), ``mae_months`` and ``errors_months`` (mean and each
+        validation radiograph's absolute error); and the curves of Figure 5, ``patch_count``,
+        ``patch_size``, ``step`` (from 1), ``loss`` (z², mean so far).
+    """
+    rows, curves = [], []
+    for count, size in patches:
+        curve = LossCurve()
+        trained = train(
+            "resnet50_patches",
+            cohort,
+            replace(
+                settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count
+            ),
+            bank_folder,
+            weights,
+            splits=("validation",),
+            extra_callbacks=[curve],
+            verbose=False,
+            progress=progress,
+        )
+        predictions = trained.predictions
+        error = (predictions["predicted_months"] - predictions["boneage_months"]).abs()
+        pixels, budget = pixel_budget(count, size, cohort.size)
+        rows.append(
+            {
+                "patch_count": count,
+                "patch_size": size,
+                "pixels": pixels,
+                "budget": budget,
+                "patches_a_step": count * settings.batch_size,
+                "loss": float(trained.history["loss"].iloc[-1]),
+                "val_loss": float(trained.history["val_loss"].iloc[-1]),
+                "mae_months": float(error.mean()),
+                "errors_months": error.to_numpy(),
+            }
+        )
+        every = math.ceil(len(curve.losses) / 200)
+        curves.append(
+            pd.DataFrame(
+                {
+                    "patch_count": count,
+                    "patch_size": size,
+                    "step": np.arange(1, len(curve.losses) + 1),
+                    "loss": curve.losses,
+                }
+            ).iloc[every - 1 :: every]
+        )
+    return pd.DataFrame(rows), pd.concat(curves, ignore_index=True)

@@ -1,0 +1,160 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent,ipynb
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Resample, normalize, augment
+#
+# **What for.** Do what section IV does before any training: make age and sex uniform by drawing
+# with replacement, turn months into z-scores, and augment radiographs and patches (Figure 2b,
+# Table 2, Table 5).
+#
+# **Reads** the run's cohort and the true label counts. **Writes** `results/resampling.json`.
+# **Costs** some seconds on one core.
+
+# %% tags=["parameters"]
+run_dir = "runs/demo"  # folder of this run
+draws_per_cell = 500  # draws from each age bin × sex on the full set
+seed = 0
+
+# %%
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data import (
+    AgeNormalizer,
+    effective_sample_size,
+    load_histogram,
+    resample_uniformly,
+)
+from boneage_lib.inputs import (
+    PATCHED_IMAGES,
+    TABLE_5,
+    WHOLE_IMAGES,
+    Recipe,
+    draw_view,
+    pixel_budget,
+    random_corners,
+    scaled_patch,
+)
+from boneage_lib.paper import published
+from boneage_lib.report import Run, figures, show, use_theme
+
+use_theme()
+run = Run(run_dir)
+cohort = run.cohort()
+
+# %% [markdown]
+# ## Uniform in age and sex
+#
+# Ages are cut into ten bins of equal width; from each of the twenty cells (bin × sex) the same
+# number is drawn with replacement. Nothing is copied: a draw is an index. Here the true labels are
+# resampled, so the numbers are those of RSNA itself, whatever radiographs this run has. The test
+# set is drawn down to its own size.
+
+# %%
+histogram = load_histogram()
+rows, drawn = [], {}
+for split, counts in histogram.groupby("split", sort=False):
+    labels = counts.loc[counts.index.repeat(counts["count"]), ["female", "months"]]
+    months, female = labels["months"].to_numpy(), labels["female"].to_numpy()
+    per_cell = draws_per_cell if split == "train" else max(len(labels) // 20, 1)
+    indices = resample_uniformly(months, female, per_cell, seed=seed)
+    drawn[split] = indices, pd.DataFrame({"female": female, "boneage_months": months})
+    before, after = AgeNormalizer.fit(months), AgeNormalizer.fit(months[indices])
+    rows.append(
+        {
+            "split": split,
+            "radiographs": len(labels),
+            "draws": len(indices),
+            "distinct": len(np.unique(indices)),
+            "most often": int(np.bincount(indices).max()),
+            "effective": effective_sample_size(indices),
+            "mean before": before.mean_months,
+            "std before": before.std_months,
+            "mean after": after.mean_months,
+            "std after": after.std_months,
+        }
+    )
+resampling = pd.DataFrame(rows).set_index("split")
+run.write_json("resampling.json", resampling.reset_index().to_dict("records"))
+show(
+    resampling,
+    "What resampling does to the subsets of RSNA 2017. Distinct: different radiographs among the "
+    "draws; effective: Kish's effective sample size; means and standard deviations in months.",
+    decimals=1,
+)
+
+# %% mystnb={"figure": {"name": "fig-2b", "caption": "Bone age and sex of the training labels of RSNA 2017 after resampling (Figure 2b)."}, "image": {"alt": "A nearly flat histogram of bone age from 1 to 228 months, beside two bars of equal height for girls and boys."}}
+indices, labels = drawn["train"]
+figures.age_sex_histograms({"train, resampled": labels.iloc[indices]})
+
+# %% [markdown]
+# Flat bins come at a price: the rarest children are drawn again and again. And since the standard
+# deviation of age grows, a loss in z-units before resampling and one after it are measured with
+# different rulers.
+
+# %% mystnb={"figure": {"name": "fig-repeats", "caption": "How often each training label is drawn, by its age."}, "image": {"alt": "Repeat counts against bone age: labels in the middle are drawn about once or not at all, the youngest and oldest dozens of times."}}
+figures.resampling_counts(indices, labels)
+
+# %% [markdown]
+# ## Augmentation
+#
+# Table 2's ranges make one affine warp of the grey bytes, with the meaning that Keras'
+# `ImageDataGenerator` gives them. Keras counts shear in degrees, so the paper's 0.01 moves no pixel
+# by even a tenth of its width.
+
+# %%
+show(
+    pd.DataFrame(
+        {
+            "printed in Table 2": list(published.TABLE_2.values()),
+            "whole radiographs": list(vars(WHOLE_IMAGES).values()),
+            "before cutting patches": list(vars(PATCHED_IMAGES).values()),
+        },
+        index=list(vars(WHOLE_IMAGES)),
+    ).astype(str),
+    "Table 2. Ranges of the augmentation; angles in degrees, shifts and zoom as shares.",
+)
+
+# %% mystnb={"figure": {"name": "fig-views", "caption": "A training radiograph and three of its augmented views."}, "image": {"alt": "A hand radiograph and three slightly rotated, shifted, zoomed or mirrored copies of it."}}
+row = int(cohort.rows("train")[0])
+image, image_id = cohort.images[row], int(cohort.labels["id"].iloc[row])
+views = [draw_view(image, image_id, k, Recipe(WHOLE_IMAGES), seed)[0] for k in range(3)]
+figures.augmented_views(image, views)
+
+# %% [markdown]
+# ## Patches
+#
+# The patch network sees random squares of the augmented radiograph. Table 5's four settings show
+# it nearly the same number of pixels each. At other image sizes a patch keeps its share of the
+# hand, but ResNet50 accepts no patch below 32 pixels.
+
+# %%
+budgets = pd.DataFrame(
+    [
+        {
+            "patches": count,
+            "side at 500 px": side,
+            "pixels": pixel_budget(count, side)[0],
+            "share of 500 × 500": pixel_budget(count, side)[1],
+            f"side at {cohort.size} px": scaled_patch(side, cohort.size),
+            f"share of {cohort.size} × {cohort.size}": pixel_budget(
+                count, scaled_patch(side, cohort.size), cohort.size
+            )[1],
+        }
+        for count, side in TABLE_5
+    ]
+).set_index("patches")
+show(budgets, "Table 5. Patches a radiograph, and the share of its pixels that they show.", 2)
+
+# %% mystnb={"figure": {"name": "fig-patches", "caption": "Three random overlapping patches of an augmented training radiograph, as the patch network sees them."}, "image": {"alt": "Three square cut-outs of a hand radiograph, partly overlapping."}}
+side = scaled_patch(224, cohort.size)
+corners = random_corners(3, side, cohort.size, np.random.default_rng(seed))
+figures.patches_on_radiograph(views[0], corners, side)

@@ -1,0 +1,91 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent,ipynb
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Compare the networks and average them
+#
+# **What for.** Section VI.C: Figures 4a, 4b and 6, Table 6, and the ensemble with weights 0.5, 0.1
+# and 0.1.
+#
+# **Reads** what notebooks 03 to 06 wrote. **Writes** `results/metrics.json`,
+# `results/ensemble.csv` and `predictions/ensemble.csv`. **Costs** some seconds on one core.
+
+# %% tags=["parameters"]
+run_dir = "runs/demo"  # folder of this run
+seed = 0  # of the bootstrap
+
+# %%
+from boneage_lib.report import Run, collect, figures, show, tables, use_theme
+
+use_theme()
+run = Run(run_dir)
+found = collect(run, seed)
+
+# %% [markdown]
+# ## Training
+#
+# Table 4 of the paper lists four configurations: whole radiographs for InceptionV3, Xception and
+# Xception with attention, patches for ResNet50.
+
+# %% tags=["nbval-ignore-output"]
+show(tables.configurations(found.metrics), "Table 4. The training configurations of this run.")
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4a", "caption": "Training loss of the four networks (Figure 4a)."}, "image": {"alt": "Training loss against epoch, one line for each of the four networks."}}
+figures.losses(found.histories, which="loss")
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4b", "caption": "Validation loss of the four networks (Figure 4b)."}, "image": {"alt": "Validation loss against epoch, one line for each of the four networks."}}
+figures.losses(found.histories, which="val_loss")
+
+# %% [markdown]
+# ## Scores
+#
+# The last column of the paper's Table 6 is headed "P-value". Its numbers are those of Pearson's
+# correlation; a p-value of so strong a correlation would be unprintably small.
+
+# %% tags=["nbval-ignore-output"]
+show(
+    tables.table_6(found.metrics),
+    "Table 6. Errors on this run's test radiographs as they are, and the printed ones; 95 % "
+    "intervals in parentheses.",
+)
+
+# %% tags=["nbval-ignore-output"]
+show(
+    tables.pairs(found.metrics),
+    "Differences in mean absolute error on the same radiographs (months, first minus second), with "
+    "95 % bootstrap intervals and Wilcoxon's p after Holm's correction.",
+    decimals=2,
+)
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-correlation", "caption": "Correlation of the networks' errors on test: the lower, the more an average can gain."}, "image": {"alt": "Heat map of the correlations between the errors of the four networks."}}
+figures.error_correlation(found.error_correlation)
+
+# %% [markdown]
+# ## Ensemble
+#
+# The printed weights sum to 0.7. Taken literally they pull every answer towards the mean; divided
+# by their sum they are a weighted average. The fitted weights come from the validation set alone,
+# by non-negative least squares.
+
+# %% tags=["nbval-ignore-output"]
+show(
+    tables.ensembles(found.ensemble),
+    "Ensembles and their members on test. The difference is to the best member (months).",
+    decimals=2,
+)
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6", "caption": "Predicted against true bone age on test in z-units, for every network and the ensemble with the printed weights divided by their sum (Figure 6)."}, "image": {"alt": "One scatter plot for each network and the ensemble, predicted against true bone age, with the line of identity."}}
+figures.predictions(found.test, normalizer=found.normalizer, unit="z")
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-by-age", "caption": "Mean absolute error by age on test, with 95 % intervals."}, "image": {"alt": "Mean absolute error against age band, one line for each network."}}
+figures.error_by_age(found.test)
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-errors", "caption": "Mean absolute error on test with 95 % intervals, beside a constant guess."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensemble, and a vertical line for the constant guess."}}
+figures.errors_bar(found.scores, {"constant guess": found.constant_mae_months})

@@ -1,0 +1,307 @@
+"""The claims ledger: exact verdicts follow from numbers, measured ones from a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from boneage_lib.data.histogram import load_histogram
+from boneage_lib.data.resampling import AgeNormalizer
+from boneage_lib.errors import InputError
+from boneage_lib.evaluation import compare_all, ensemble_study, evaluate, resampled
+from boneage_lib.paper import (
+    Claim,
+    Verdict,
+    design_claims,
+    exact_claims,
+    ledger,
+    measured_claims,
+    published,
+    rmse_readings,
+    score_claims,
+)
+from boneage_lib.paper.claim import rounds_to
+from boneage_lib.paper.findings import lower_error
+from boneage_lib.paper.published import PatchSetting, ScoreRow
+
+EXACT = {
+    "table-1-sizes": "confirmed",
+    "table-1-ages": "confirmed",
+    "table-1-female": "confirmed",
+    "table-1-female-heading": "contradicted",
+    "age-range": "confirmed",
+    "resampled-test-set": "approximately",
+    "normalized-apart": "ambiguous",
+    "table-6-months": "ambiguous",
+    "replication-of-winner": "contradicted",
+    "table-3-inception-v3": "confirmed",
+    "table-3-xception": "confirmed",
+    "table-3-resnet50-patches": "confirmed",
+    "xception-size": "confirmed",
+    "xception-fewer-trainable": "approximately",
+    "table-5-budget": "confirmed",
+    "table-5-batches": "ambiguous",
+    "overlapping-patches": "approximately",
+    "training-set-size": "approximately",
+    "plateau-callback": "ambiguous",
+    "learning-rate-decay": "ambiguous",
+    "shear": "ambiguous",
+    "table-6-rmse": "confirmed",
+    "table-6-p-value": "contradicted",
+    "promised-metrics": "approximately",
+    "ensemble-weights": "ambiguous",
+    "ensemble-floor": "contradicted",
+}
+
+
+@pytest.fixture(scope="module")
+def exact() -> dict[str, Claim]:
+    return {claim.id: claim for claim in exact_claims()}
+
+
+def test_exact_verdicts(exact: dict[str, Claim]) -> None:
+    assert {name: claim.verdict.value for name, claim in exact.items()} == EXACT
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("table-1-sizes", 14_236),
+        ("table-1-ages", 127.3208),
+        ("resampled-test-set", 109.9),
+        ("normalized-apart", 0.0983),
+        ("table-3-inception-v3", 3_083_065),
+        ("table-3-xception", 20_885),
+        ("table-3-resnet50-patches", 28_715),
+        ("xception-fewer-trainable", 147.62),
+        ("overlapping-patches", 0.999),
+        ("learning-rate-decay", 2.15e-4),
+        ("ensemble-weights", 0.7),
+        ("ensemble-floor", 0.09),
+    ],
+)
+def test_exact_values(exact: dict[str, Claim], name: str, value: float) -> None:
+    assert exact[name].value == pytest.approx(value, rel=2e-3)
+
+
+def test_p_value_of_the_least_printed_correlation(exact: dict[str, Claim]) -> None:
+    assert 0 < (exact["table-6-p-value"].value or 0) < 1e-68
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    found = stats.pearsonr(x, y)
+    assert score_claims.pvalue_of_r(found.statistic, 30) == pytest.approx(found.pvalue, abs=1e-10)
+
+
+def test_patch_budgets(exact: dict[str, Claim]) -> None:
+    assert [s.pixels for s in published.TABLE_5] == [150_528, 147_456, 147_456, 153_600]
+    assert exact["table-5-budget"].interval == pytest.approx((0.589824, 0.6144))
+
+
+def test_table_6_in_months_under_each_reading() -> None:
+    table = rmse_readings(load_histogram()).pivot(
+        index="reading", columns="network", values="rmse_months"
+    )
+    assert table.loc["train resampled", "inception_v3"] == pytest.approx(28.3, abs=0.05)
+    assert table.loc["train as it is", "resnet50_patches"] == pytest.approx(10.1, abs=0.05)
+    assert table.loc["test resampled", "xception"] == pytest.approx(24.9, abs=0.1)
+
+
+def test_table_1_verdicts_follow_the_labels() -> None:
+    older = load_histogram().assign(months=lambda t: t["months"] + 1)
+    verdicts = {claim.id: claim.verdict for claim in exact_claims(older)}
+    assert verdicts["table-1-ages"] is Verdict.CONTRADICTED
+    assert verdicts["age-range"] is Verdict.CONTRADICTED
+    assert verdicts["table-1-female"] is Verdict.CONFIRMED
+    no_girls_under_two = load_histogram().query("female == 0 or months > 60")
+    verdicts = {claim.id: claim.verdict for claim in exact_claims(no_girls_under_two)}
+    assert verdicts["table-1-sizes"] is Verdict.APPROXIMATELY
+    assert verdicts["resampled-test-set"] is Verdict.CONTRADICTED
+
+
+def test_verdicts_follow_the_printed_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(score_claims.TABLE_6, "xception", ScoreRow(0.18, 0.52, 0.41))
+    monkeypatch.setitem(score_claims.ENSEMBLE_WEIGHTS, "resnet50_patches", 0.8)
+    monkeypatch.setitem(
+        design_claims.TABLE_3, "xception", published.ParameterRow(20_882_365, 20_886, 20_861_480)
+    )
+    monkeypatch.setattr(design_claims, "TABLE_5", (PatchSetting(3, 224), PatchSetting(3, 128)))
+    verdicts = {claim.id: claim.verdict for claim in exact_claims()}
+    assert verdicts["table-6-rmse"] is Verdict.APPROXIMATELY
+    assert verdicts["table-6-p-value"] is Verdict.AMBIGUOUS
+    assert verdicts["ensemble-weights"] is Verdict.CONFIRMED
+    assert verdicts["ensemble-floor"] is Verdict.AMBIGUOUS
+    assert verdicts["table-3-xception"] is Verdict.APPROXIMATELY
+    assert verdicts["table-5-budget"] is Verdict.AMBIGUOUS
+    assert verdicts["table-5-batches"] is Verdict.CONFIRMED
+
+
+def test_rounding() -> None:
+    assert rounds_to(127.3208, 127, 0)
+    assert not rounds_to(126.4, 127, 0)
+    assert rounds_to(0.245, 0.24, 2) and rounds_to(0.245, 0.25, 2)
+
+
+def run_results(sigma: dict[str, float], **settings: Any) -> dict[str, Any]:
+    """Results as a run writes them, of networks with errors of about these sizes, months."""
+    rng = np.random.default_rng(0)
+    n = 360
+    age = rng.uniform(10, 220, n)
+    labels = {
+        "id": np.arange(n),
+        "split": np.repeat(["train", "validation", "test"], n // 3),
+        "female": rng.integers(0, 2, n),
+        "boneage_months": age,
+    }
+    # Errors of much the same size everywhere, so that no verdict hangs on the luck of a draw.
+    tables = {
+        name: pd.DataFrame(
+            labels
+            | {"predicted_months": age + s * rng.choice([-1, 1], n) * rng.uniform(0.8, 1.2, n)}
+        )
+        for name, s in sigma.items()
+    }
+    normalizer = AgeNormalizer.fit(age)
+    test = {name: table[table["split"] == "test"] for name, table in tables.items()}
+    results = {
+        "metrics": {
+            name: {
+                "test": evaluate(table, normalizer),
+                "test_resampled": evaluate(resampled(table), normalizer, repeats=True),
+            }
+            for name, table in test.items()
+        },
+        "paired": compare_all(test).to_dict("records"),
+        "ensemble": json.loads(ensemble_study(tables, normalizer).to_json(orient="records")),
+        "patch_size_study": [
+            {"patch_size": size, "seed": seed, "mae_months": mae + seed}
+            for size, mae in ((224, 10), (128, 20), (64, 30), (32, 40))
+            for seed in range(2)
+        ],
+        "cost": {
+            "xception": {"gflops": 45.3, "images_per_second": 3.0},
+            "inception_v3": {"gflops": 33.5, "images_per_second": 5.0},
+        },
+        "cohort_kind": "rsna",
+        "weights": "imagenet",
+        "n_train": 12_611,
+    }
+    # A run hands its results on as JSON.
+    return json.loads(json.dumps(results | settings, allow_nan=False))
+
+
+AS_CLAIMED = {
+    "inception_v3": 26.4,
+    "xception": 24.0,
+    "resnet50_patches": 8.0,
+    "xception_attention": 60.0,
+}
+
+
+@pytest.fixture(scope="module")
+def as_claimed() -> dict[str, Any]:
+    return run_results(AS_CLAIMED)
+
+
+def verdicts_of(results: dict[str, Any]) -> dict[str, str]:
+    return {claim.id: claim.verdict.value for claim in measured_claims(results)}
+
+
+def test_measured_claims_of_a_run_as_the_paper_has_it(as_claimed: dict[str, Any]) -> None:
+    found = verdicts_of(as_claimed)
+    assert found["resnet50-best"] == "confirmed"
+    assert found["attention-deviates"] == "confirmed"
+    assert found["small-patches-worse"] == "confirmed"
+    assert found["xception-improves"] == "confirmed"
+    assert found["table-6-inception-v3"] in ("confirmed", "approximately")
+    assert found["table-6-resnet50-patches"] == "contradicted"  # 8 months are far below 0.24 z
+    assert found["p-value-is-r"] == "contradicted"
+    assert found["ensemble-beats-best"] == "confirmed"
+    assert found["xception-cheaper"] == "contradicted"
+    row = {claim.id: claim for claim in measured_claims(as_claimed)}["resnet50-best"]
+    assert row.interval is not None and row.interval[1] < 0
+    assert "months against InceptionV3" in row.measured
+
+
+def test_measured_claims_of_a_run_that_turns_the_paper_round() -> None:
+    turned = {
+        "inception_v3": 8.0,
+        "xception": 20.0,
+        "resnet50_patches": 40.0,
+        "xception_attention": 8.0,
+    }
+    study = [{"patch_size": s, "mae_months": s / 10} for s in (32, 64, 128, 224)]
+    found = verdicts_of(run_results(turned, patch_size_study=study, n_train=490))
+    assert found["resnet50-best"] == "contradicted"
+    assert found["xception-improves"] == "contradicted"
+    assert found["attention-deviates"] == "contradicted"
+    assert found["small-patches-worse"] == "contradicted"
+    assert found["ensemble-beats-best"] == "contradicted"
+    assert found["table-6-xception"] == "not testable on this run"  # 490 training radiographs
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([(-3, -5, -1), (-2, -3, -1)], "confirmed"),
+        ([(-3, -5, -1), (-1, -3, 1)], "approximately"),
+        ([(-3, -5, -1), (1, -1, 3)], "ambiguous"),
+        ([(-3, -5, -1), (2, 1, 3)], "contradicted"),
+        ([(0, 0, 0)], "ambiguous"),
+    ],
+)
+def test_verdict_on_a_lower_error(
+    differences: list[tuple[float, float, float]], verdict: str
+) -> None:
+    assert lower_error(differences)[0].value == verdict
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"cohort_kind": "synthetic"}, {"weights": "random"}, {"cohort_kind": None}, {"weights": None}],
+)
+def test_a_demo_shows_numbers_and_judges_nothing(
+    as_claimed: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    claims = measured_claims(as_claimed | settings)
+    assert {claim.verdict for claim in claims} == {Verdict.NOT_TESTABLE}
+    assert all(claim.measured != "not measured" for claim in claims)
+    assert all("pipeline only" in claim.reason for claim in claims)
+
+
+def test_an_empty_run_says_what_it_lacks() -> None:
+    claims = measured_claims({"cohort_kind": "rsna", "weights": "imagenet", "n_train": 12_611})
+    assert {claim.verdict for claim in claims} == {Verdict.NOT_TESTABLE}
+    assert all(claim.reason.startswith("The run holds no") for claim in claims)
+
+
+def test_ledger_is_one_table_of_every_claim(as_claimed: dict[str, Any]) -> None:
+    claims = [*exact_claims(), *measured_claims(as_claimed)]
+    table = ledger(claims)
+    assert len(table) == len(claims) == table["id"].nunique()
+    assert set(table["verdict"]) <= {verdict.value for verdict in Verdict}
+    texts = table[["statement", "place", "test", "measured", "reason"]]
+    assert (texts.map(len) > 3).all(axis=None)
+    assert table["low"].dtype == float
+    with pytest.raises(InputError, match="more than once"):
+        ledger([claims[0], claims[0]])
+    assert ledger([]).empty
+
+
+def test_a_verdict_outside_the_five_is_refused(exact: dict[str, Claim]) -> None:
+    with pytest.raises(ValueError, match="proven"):
+        Claim("x", "s", "p", "t", "m", None, None, "proven", "r")  # type: ignore[arg-type]
+
+
+def test_printed_numbers_have_places_and_types() -> None:
+    assert all(printed.place.startswith("section") for printed in published.TEXT.values())
+    assert published.number("epochs") == 7
+    assert published.limits("winners_mad") == (4.2, 4.5)
+    with pytest.raises(TypeError):
+        published.number("winners_mad")
+    with pytest.raises(TypeError):
+        published.limits("epochs")

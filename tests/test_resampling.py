@@ -1,0 +1,104 @@
+"""Uniform resampling and the normalizer, on any ages and sexes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boneage_lib.data.resampling import (
+    AgeNormalizer,
+    age_bins,
+    effective_sample_size,
+    resample_uniformly,
+)
+from boneage_lib.errors import InputError
+
+ages = st.floats(0, 240, allow_nan=False, width=32)
+people = st.lists(st.tuples(ages, st.integers(0, 1)), min_size=1, max_size=60)
+
+
+def columns(table: list[tuple[float, int]]) -> tuple[np.ndarray, np.ndarray]:
+    boneage_months, female = zip(*table, strict=True)
+    return np.array(boneage_months), np.array(female)
+
+
+@given(people, st.integers(1, 30), st.integers(1, 12), st.integers(0, 2**32))
+def test_every_occupied_cell_is_drawn_equally_often(
+    table: list[tuple[float, int]], draws: int, bins: int, seed: int
+) -> None:
+    boneage_months, female = columns(table)
+    drawn = resample_uniformly(boneage_months, female, draws, bins, seed)
+    cell = 2 * age_bins(boneage_months, bins) + female
+    occupied, counts = np.unique(cell[drawn], return_counts=True)
+    assert drawn.dtype == np.int64
+    assert drawn.min() >= 0 and drawn.max() < len(table)
+    assert occupied.tolist() == np.unique(cell).tolist()
+    assert (counts == draws).all()
+
+
+def test_full_grid_gives_ten_thousand_draws() -> None:
+    boneage_months = np.repeat(np.linspace(0, 228, 100), 2)
+    female = np.tile([0, 1], 100)
+    drawn = resample_uniformly(boneage_months, female)
+    assert len(drawn) == 10_000
+    assert female[drawn].mean() == 0.5
+
+
+def test_the_seed_alone_decides_the_draw() -> None:
+    boneage_months, female = np.arange(40.0), np.arange(40) % 2
+    first = resample_uniformly(boneage_months, female, 5, seed=1)
+    assert (first == resample_uniformly(boneage_months, female, 5, seed=1)).all()
+    assert (first != resample_uniformly(boneage_months, female, 5, seed=2)).any()
+
+
+@given(st.lists(ages, min_size=1, max_size=50), st.integers(1, 12))
+def test_age_bins_rise_with_age_and_stay_in_range(values: list[float], bins: int) -> None:
+    numbers = age_bins(np.sort(values), bins)
+    assert (np.diff(numbers) >= 0).all()
+    assert numbers.min() >= 0 and numbers.max() < bins
+
+
+def test_age_bins_have_equal_widths_and_hold_both_ends() -> None:
+    assert age_bins(np.array([0.0, 9.9, 10.0, 50.0, 99.9, 100.0])).tolist() == [0, 0, 1, 5, 9, 9]
+
+
+@pytest.mark.parametrize(("n", "draws"), [(0, 5), (3, 0)])
+def test_nothing_to_draw_is_refused(n: int, draws: int) -> None:
+    with pytest.raises(InputError, match=f"{n} labels and draws_per_cell={draws}"):
+        resample_uniformly(np.arange(n), np.zeros(n, dtype=int), draws)
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=200))
+def test_effective_sample_size_lies_between_one_and_the_distinct_rows(drawn: list[int]) -> None:
+    size = effective_sample_size(np.array(drawn))
+    assert 1 - 1e-9 <= size <= len(set(drawn)) + 1e-9
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.floats(0, 240, allow_nan=False), min_size=2, max_size=50).filter(
+        lambda values: max(values) - min(values) > 1e-3
+    ),
+    st.lists(st.floats(-100, 400, allow_nan=False), max_size=20),
+)
+def test_months_survive_the_way_to_z_and_back(fitted: list[float], months: list[float]) -> None:
+    normalizer = AgeNormalizer.fit(np.array(fitted))
+    back = normalizer.to_months(normalizer.to_z(np.array(months)))
+    np.testing.assert_allclose(back, months, atol=1e-6)
+
+
+def test_fitted_ages_get_mean_zero_and_deviation_one() -> None:
+    fitted = np.array([12.0, 60.0, 120.0, 228.0])
+    normalizer = AgeNormalizer.fit(fitted)
+    z = normalizer.to_z(fitted)
+    assert z.mean() == pytest.approx(0)
+    assert z.std(ddof=1) == pytest.approx(1)
+    assert AgeNormalizer(**normalizer.as_dict()) == normalizer
+
+
+@pytest.mark.parametrize("fitted", [[], [120.0], [120.0, 120.0]])
+def test_ages_that_do_not_differ_cannot_be_normalized(fitted: list[float]) -> None:
+    with pytest.raises(InputError, match="two different ages"):
+        AgeNormalizer.fit(np.array(fitted))
