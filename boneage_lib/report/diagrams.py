@@ -31,7 +31,7 @@ _NAMES = {
     "female": "Sex (0 male, 1 female)",
     "minus_imagenet_mean": "Minus ImageNet's mean",
     "feature_scale": "Fixed scaling of features",
-    "bone_age_z": "Bone age (z-score)",
+    "bone_age_z": "Bone age (z)",
 }
 _BACKBONES = {"inception_v3": "InceptionV3", "xception": "Xception", "resnet50": "ResNet50"}
 

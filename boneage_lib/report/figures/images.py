@@ -34,7 +34,7 @@ def radiographs(
     """
     if titles is None:
         titles = [
-            f"{age_in_words(months)},{' ' if columns < 3 else chr(10)}{SEX_TITLES[int(female)]}"
+            f"{age_in_words(months, short=columns > 2)}, {SEX_TITLES[int(female)]}"
             for months, female in zip(labels["boneage_months"], labels["female"], strict=True)
         ]
     figure, panels = _grid(len(images), columns, extra=0.3)

@@ -71,7 +71,7 @@ def predictions(
         axes.text(
             0.97,
             0.03,
-            f"mean error\n{error:.1f} months",
+            f"MAE {error:.1f} months",
             transform=axes.transAxes,
             fontsize=11,
             ha="right",

@@ -1,0 +1,81 @@
+# make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
+# make test                            all tests, and the notebooks against their published outputs
+# make lint | notebooks | setup | clean
+#
+# Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.done
+
+# Quiet and repeatable, as a run sets it for its notebooks.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export TF_ENABLE_ONEDNN_OPTS := 1
+export TF_FORCE_GPU_ALLOW_GROWTH := true
+export PYTHONHASHSEED := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup report test lint notebooks clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+setup: $(STAMP)
+
+# The lock holds the processor's TensorFlow; with an NVIDIA driver, CUDA's takes its place, at the
+# same version and beside the same pins.
+$(STAMP): requirements.lock pyproject.toml
+	@python=; for candidate in python3.11 python3.12 python3.13 python3 python; do \
+	    if "$$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	    then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "Found no Python 3.11, 3.12 or 3.13 with venv on PATH; install one (on Debian: python3.11 and python3.11-venv)." >&2; \
+	    exit 2; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version); the first time takes some minutes."; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	    "$$python" -m venv --clear $(VENV); \
+	fi
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@if nvidia-smi >/dev/null 2>&1; then \
+	    version=$$(sed -n 's/^tensorflow-cpu==\([^ ]*\).*/\1/p' requirements.lock); \
+	    echo "Found an NVIDIA driver: adding CUDA for TensorFlow $$version."; \
+	    sed -n '/^tensorflow/d; s/^\([A-Za-z0-9][^ ]*==[^\\]*\).*/\1/p' requirements.lock > $(VENV)/pins.txt; \
+	    $(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu; \
+	    $(BIN)/python -m pip install --quiet -c $(VENV)/pins.txt "tensorflow[and-cuda]==$$version"; \
+	fi
+	@touch $@
+
+report: $(STAMP)
+	$(BIN)/boneage run demo $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+
+# Notebooks in their order and one after another: each reads what earlier ones wrote to runs/demo.
+test: lint
+	$(BIN)/pytest -n 2 tests --ignore tests/run
+	$(BIN)/boneage run demo
+	$(BIN)/pytest -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	$(BIN)/pytest tests/run
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy boneage_lib
+	$(BIN)/lint-imports
+
+# Run the demo and keep its executed notebooks in the checkout.
+notebooks: $(STAMP)
+	$(BIN)/boneage run demo
+	$(BIN)/boneage publish
+
+# Caches and build folders only. runs/ holds results that took long and is never touched.
+clean:
+	rm -rf _build build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find boneage_lib tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@echo "Kept runs/ and $(VENV)/; delete them by hand to start from nothing."

@@ -1,0 +1,166 @@
+"""The book, the notebooks' pairs and the pins: what can be checked without building or running."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+from boneage_lib.report.profile import NOTEBOOKS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "book").glob("*.md"))
+SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+PAIRS = [source for source in SOURCES if source.with_suffix(".ipynb").is_file()]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
+#: The name and version of every pin, whatever its marker and hashes.
+PINS = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
+
+
+def tracked_files() -> list[Path]:
+    """Files that git tracks or would add; all of them where there is no git."""
+    found = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in found.stdout.split("\0") if (ROOT / name).is_file()]
+
+
+def texts() -> dict[str, str]:
+    """Text files of the project by their path; MathJax, which is not ours, left out."""
+    found = {}
+    for path in tracked_files():
+        if "mathjax" not in path.parts:
+            try:
+                found[str(path.relative_to(ROOT))] = path.read_text("utf-8")
+            except UnicodeDecodeError:
+                continue
+    return found
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_exists(chapter: str) -> None:
+    suffix = ".py" if chapter.startswith("notebooks/") else ".md"
+    assert (ROOT / chapter).with_suffix(suffix).is_file()
+
+
+def test_every_page_is_in_the_contents() -> None:
+    included = {"this_run"}  # part of the first page
+    assert {f"book/{page.stem}" for page in PAGES if page.stem not in included} | {
+        f"notebooks/{source.stem}" for source in SOURCES
+    } == set(CHAPTERS)
+
+
+def test_notebooks_stand_in_the_order_in_which_they_run() -> None:
+    listed = [name.removeprefix("notebooks/") for name in CHAPTERS if "notebooks/" in name]
+    assert listed == list(NOTEBOOKS)
+
+
+def test_the_first_page_says_what_the_run_is() -> None:
+    assert "```{include} this_run.md" in (ROOT / "book" / "index.md").read_text()
+    assert (ROOT / "book" / "this_run.md").read_text().startswith("## This run")
+
+
+@pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
+def test_notebook_has_the_text_of_its_source(source: Path) -> None:
+    def cells(path: Path) -> list[tuple[object, ...]]:
+        return [
+            (cell.cell_type, cell.source, cell.metadata.get("tags"), cell.metadata.get("mystnb"))
+            for cell in jupytext.read(path).cells
+        ]
+
+    assert cells(source.with_suffix(".ipynb")) == cells(source)
+
+
+def test_either_every_notebook_is_published_or_none() -> None:
+    published = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert published in (set(), {source.stem for source in SOURCES})
+
+
+def test_every_citation_is_in_the_bibliography() -> None:
+    keys = set(re.findall(r"@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text()))
+    for path in [*PAGES, *SOURCES]:
+        for cited in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", path.read_text()):
+            assert {key.strip() for key in cited.split(",")} <= keys, path.name
+
+
+def test_every_numbered_reference_has_its_figure() -> None:
+    drawn = re.findall(r'"figure": \{"name": "([^"]+)"', "".join(s.read_text() for s in SOURCES))
+    assert len(drawn) == len(set(drawn))
+    for path in [*PAGES, *SOURCES]:
+        for name in re.findall(r"\{numref\}`(?:[^`<]*<)?([^`>]+)>?`", path.read_text()):
+            assert name in drawn, f"{path.name} refers to {name}"
+
+
+def test_every_figure_has_a_caption_and_says_what_it_shows() -> None:
+    for source in SOURCES:
+        for cell in jupytext.read(source).cells:
+            options = cell.metadata.get("mystnb", {})
+            if "figure" in options:
+                assert options["figure"]["caption"].endswith("."), source.name
+                assert len(options["image"]["alt"].split()) > 5, source.name
+
+
+def test_terms_stand_wherever_readers_are_sent_for_the_data() -> None:
+    for name in ("README.md", "book/data.md", "book/reproduce.md", "book/data_card.md"):
+        text = " ".join((ROOT / name).read_text().split())
+        assert "non-commercial" in text, name
+        assert "identify" in text, name
+        assert "rsna-pediatric-bone-age-challenge-2017" in text, name
+
+
+def test_the_book_brings_its_own_mathjax() -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    options = config["sphinx"]["config"]
+    assert not options["mathjax_path"].startswith("http")
+    script = ROOT / options["html_extra_path"][0] / options["mathjax_path"].removeprefix("../")
+    assert script.stat().st_size > 1_000_000
+    assert "Apache License" in (script.parent / "LICENSE").read_text()
+
+
+def test_pins_fit_the_requirements() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned: dict[str, list[str]] = {}
+    for name, version in PINS:
+        pinned.setdefault(name.lower(), []).append(version)
+    extras = project["optional-dependencies"]
+    for line in [*project["dependencies"], *extras["cpu"], *extras["dev"]]:
+        wanted = Requirement(line)
+        versions = pinned[wanted.name.lower()]
+        assert versions and all(wanted.specifier.contains(version) for version in versions), line
+
+
+def test_every_pin_has_hashes_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock and "index-url" not in lock and "find-links" not in lock
+    blocks = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.M)
+    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+
+
+def test_conda_opens_the_same_pins() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, packages = environment["dependencies"]
+    assert pip == "pip" and packages == {"pip": ["-r requirements.lock"]}
+    requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert python == "python=3.11" and requires.startswith(">=3.11")
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    place = re.compile(r"(?<![\w.])/(?:home|Users|root|mnt|tmp|work)/\w")
+    for name, text in texts().items():
+        if name != "tests/test_book.py":
+            found = place.search(text)
+            assert not found, f"{name}: {text[found.start() : found.start() + 60]!r}"
