@@ -1,4 +1,4 @@
-"""The one exception that means "your input, not our code": the command line prints it and exits with 2."""
+"""The exception that means "your input, not our code": the command line exits with 2."""
 
 
 class InputError(ValueError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
+from scipy.interpolate import PchipInterpolator
 
 # Full lengths with both ends, adult man, mm: metacarpal, proximal, middle and distal phalanx.
 LENGTHS = (

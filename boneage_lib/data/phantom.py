@@ -158,7 +158,7 @@ def write_phantoms(
         The cohort, opened.
 
     Raises:
-        InputError: ``n``, ``size``, the noise or the seed too small, or a folder that holds other files.
+        InputError: ``n``, ``size``, the noise or the seed too small, or a folder with other files.
     """
     if n < FEWEST:
         raise InputError(

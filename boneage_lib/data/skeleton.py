@@ -180,7 +180,7 @@ def forearm_bone(child: Individual, bone: ForearmBone) -> tuple[State, ...]:
         rounding = (0.0, 3.0 * scale)
         whole = [rounded_tube(profile, (low, end), rounding, axis, tilt=tilt, ends=ends, **shaft)]
     apart = [rounded_tube(profile, (low, end - zone), (0, 1.2 * scale), axis, **shaft)]
-    if 0 < progress and joined < 1:
+    if progress > 0 and joined < 1:
         size = epiphysis_size(progress)
         gap = scale * (0.25 + 2.0 * (1 - min(progress, 1)))
         height = _epiphysis_height(zone, gap, size)

@@ -20,15 +20,19 @@ class SpatialAttention(keras.layers.Layer):
     Args:
         heads: number of masks; the paper uses 8.
         kernel_size: side of every mask's convolution; the paper uses 3.
+        pooled: average every product over the map at once: what global average pooling of the
+            concatenation gives, without ever holding it (16 × 16 × 16,384 at 500 px).
 
     Input shape (batch, height, width, channels); output shape
-    (batch, height, width, ``heads`` × channels).
+    (batch, height, width, ``heads`` × channels), or (batch, ``heads`` × channels) when pooled.
 
     Raises:
         ValueError: fewer than one head, or an even or negative kernel size.
     """
 
-    def __init__(self, heads: int = 8, kernel_size: int = 3, **kwargs: Any) -> None:
+    def __init__(
+        self, heads: int = 8, kernel_size: int = 3, pooled: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if heads < 1 or kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(
@@ -37,6 +41,7 @@ class SpatialAttention(keras.layers.Layer):
             )
         self.heads = heads
         self.kernel_size = kernel_size
+        self.pooled = pooled
         # The eight one-channel convolutions are one convolution with eight channels: the same
         # weights, the same result, one pass over the map.
         self.masks = keras.layers.Conv2D(
@@ -55,15 +60,26 @@ class SpatialAttention(keras.layers.Layer):
     def call(self, features: Any) -> Any:
         """Masked maps, one after another along the last axis."""
         masks = self.masks(features)  # (B, H, W, heads)
+        if self.pooled:
+            height, width, channels = features.shape[1:]
+            flat = ops.reshape(features, (-1, height * width, channels))  # (B, HW, C)
+            masks = ops.reshape(masks, (-1, height * width, self.heads))  # (B, HW, heads)
+            products = ops.matmul(ops.transpose(masks, (0, 2, 1)), flat)  # (B, heads, C)
+            return ops.reshape(products, (-1, self.heads * channels)) / (height * width)
         return ops.concatenate(
             [features * masks[..., head : head + 1] for head in range(self.heads)], axis=-1
         )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(batch, height, width, heads × channels)."""
-        channels = input_shape[-1]
-        return (*input_shape[:-1], None if channels is None else channels * self.heads)
+        """(batch, height, width, heads × channels), or (batch, heads × channels) when pooled."""
+        channels = None if input_shape[-1] is None else input_shape[-1] * self.heads
+        return (input_shape[0], channels) if self.pooled else (*input_shape[:-1], channels)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments for loading the layer again."""
-        return {**super().get_config(), "heads": self.heads, "kernel_size": self.kernel_size}
+        return {
+            **super().get_config(),
+            "heads": self.heads,
+            "kernel_size": self.kernel_size,
+            "pooled": self.pooled,
+        }

@@ -38,9 +38,8 @@ def _xception_head(pooled: Any, female: Any, dropout: float) -> Any:
 
 
 def _attention_head(maps: Any, female: Any, dropout: float) -> Any:
-    attended = SpatialAttention(heads=8, kernel_size=3, name="spatial_attention")(maps)
-    pooled = keras.layers.GlobalAveragePooling2D(name="attended_pooling")(attended)
-    return _xception_head(pooled, female, dropout)
+    attention = SpatialAttention(heads=8, kernel_size=3, pooled=True, name="spatial_attention")
+    return _xception_head(attention(maps), female, dropout)
 
 
 def _resnet_head(pooled: Any, female: Any, dropout: float) -> Any:

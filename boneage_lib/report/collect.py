@@ -119,7 +119,7 @@ def collect(run: Run, seed: int = 0) -> RunComparison:
         name: result["metrics"] | {key: result[key] for key in kept}
         for name, result in results.items()
     }
-    splits = {split: rows.reset_index(drop=True) for split, rows in averaged.groupby("split")}
+    splits = {str(split): rows.reset_index(drop=True) for split, rows in averaged.groupby("split")}
     networks[ENSEMBLE] = metrics(splits, normalizer, seed) | {"constant": first["constant"]}
     study = ensemble_study(tables, normalizer, seed)
     measured = {
@@ -160,7 +160,7 @@ def claim_inputs(run: Run) -> dict[str, Any]:
 
 
 def keep_claims(run: Run, exact: pd.DataFrame, measured: pd.DataFrame) -> None:
-    """Write ``results/claims.json``: rows that arithmetic decides, then rows that a run measures."""
+    """Write ``results/claims.json``: what arithmetic decides, then what a run measures."""
     both = pd.concat(
         [exact.assign(needs="arithmetic"), measured.assign(needs="run")], ignore_index=True
     )
@@ -202,16 +202,16 @@ def published_study(name: str) -> Study:
     )
 
 
-def keep_study(run: Run, name: str) -> Path:
-    """Keep a run's numbers under ``results/<name>``: no picture, no label of a patient.
+def keep_study(run: Run, study: str) -> Path:
+    """Keep a run's numbers under ``results/<study>``: no picture, no label of a patient.
 
     Predictions are kept by id without the labels; whoever has RSNA's files joins them.
     """
-    folder = project_root() / "results" / name
+    folder = project_root() / "results" / study
     for part in ("histories", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    for file in ("metrics.json", "claims.json", "patch_size_study.csv", "patch_losses.csv"):
-        (folder / file).write_text((run.results / file).read_text())
+    for name in ("metrics.json", "claims.json", "patch_size_study.csv", "patch_losses.csv"):
+        (folder / name).write_text((run.results / name).read_text())
     for network in TITLES:
         history = (run.histories / f"{network}.csv").read_text()
         (folder / "histories" / f"{network}.csv").write_text(history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,8 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
 
 def _typed(notebook: str, key: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int | str) and not isinstance(value, bool):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)  # YAML reads 1e-3 as text
-        except ValueError:
-            pass
     if type(value) is not type(default):
         raise InputError(
             f"{notebook}: found {key}={value!r}, a {type(value).__name__}; expected a "

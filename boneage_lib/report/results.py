@@ -52,7 +52,8 @@ def keep(run: Run, trained: Trained, cohort: Cohort, weights: str | Path | None)
 
     train_months = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
     tables = {
-        split: rows.reset_index(drop=True) for split, rows in trained.predictions.groupby("split")
+        str(split): rows.reset_index(drop=True)
+        for split, rows in trained.predictions.groupby("split")
     }
     guess = constant_guess(np.asarray(train_months), tables["test"])
     provenance = dict(trained.provenance)

@@ -232,9 +232,9 @@ def pairs(metrics: dict[str, Any]) -> pd.DataFrame:
 def ensembles(study: pd.DataFrame) -> pd.DataFrame:
     """Members and ensembles: weights, errors, and the difference to the best member."""
     rows = []
-    for record in study.to_dict("records"):
+    for found in study.to_dict("records"):
+        record = {str(key): value for key, value in found.items()}
         interval = record.get("difference_months_ci")
-        compared = isinstance(interval, list)
         rows.append(
             {
                 "name": title(record["name"]),
@@ -248,7 +248,7 @@ def ensembles(study: pd.DataFrame) -> pd.DataFrame:
                 "mean absolute error (months)": with_interval(record, "mae_months"),
                 "less the best member's": f"{record['difference_months']:.1f} "
                 f"({interval[0]:.1f} to {interval[1]:.1f})"
-                if compared
+                if isinstance(interval, list)
                 else "—",
             }
         )
@@ -316,13 +316,12 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None) -> Any:
         caption: a sentence with the units.
         decimals: decimals of fractional columns; by default as many as they have, up to four.
     """
-    style = table.style.format(
-        {
-            name: f"{{:.{4 if decimals is None else decimals}f}}"
-            for name in table.columns
-            if pd.api.types.is_float_dtype(table[name])
-        }
-        | {name: "{:,}" for name in table.columns if pd.api.types.is_integer_dtype(table[name])}
-    )
+    forms: dict[Any, Any] = {}
+    for name in table.columns:
+        if pd.api.types.is_float_dtype(table[name]):
+            forms[name] = f"{{:.{4 if decimals is None else decimals}f}}"
+        elif pd.api.types.is_integer_dtype(table[name]):
+            forms[name] = "{:,}"
+    style = table.style.format(forms, na_rep="—")
     digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
     return style.set_caption(caption).set_uuid(digest)

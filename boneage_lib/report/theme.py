@@ -133,7 +133,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
         ".png": {"Software": None},
     }.get(path.suffix, {})
     with mpl.rc_context(settings()):
-        figure.savefig(path, metadata=metadata)  # type: ignore[arg-type]
+        figure.savefig(path, metadata=metadata)
     return path
 
 

@@ -98,6 +98,7 @@ def fill_bank(
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
     bank = folder / f"{extractor.spec['backbone']}-{digest[:16]}"
     n, looks, channels = len(pairs), recipe.looks(), extractor.map_shape[-1]
+    wanted: dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
     wanted = {"pooled": ((n, looks, channels), np.dtype("float32"))}
     if maps:
         wanted["maps"] = ((n, looks, *extractor.map_shape), np.dtype(map_dtype))
@@ -133,7 +134,7 @@ def fill_bank(
 def _features(
     extractor: Extractor, batch: np.ndarray, batch_size: int, maps: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Features of a batch (radiographs, looks, side, side), padded so that one shape is compiled."""
+    """Features of a batch (radiographs, looks, side, side), padded to the one compiled shape."""
     looks = batch.shape[1]
     grey = batch.reshape(-1, *batch.shape[2:])
     missing = batch_size * looks - len(grey)

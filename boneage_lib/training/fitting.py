@@ -112,7 +112,7 @@ def fit_head(
             f"Training {head.name} diverged: the loss is no longer a number. Lower learning_rate "
             f"(now {settings.learning_rate})."
         )
-    kept = keepers[-1].epoch  # type: ignore[attr-defined]
+    kept = keepers[-1].epoch
     return pd.DataFrame(
         {
             "epoch": np.arange(1, len(history) + 1),
