@@ -68,6 +68,9 @@ def phantom(
     n: Annotated[int, typer.Option(help="Number of radiographs.")] = 300,
     size: Annotated[int, typer.Option(help="Side of the square radiographs, pixels.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of ages, hands and exposures.")] = 0,
+    variation: Annotated[
+        float, typer.Option(help="How much exposures vary: 0 alike, 1 as in RSNA's radiographs.")
+    ] = 1.0,
 ) -> None:
     """Synthetic hand radiographs to a cohort."""
     from boneage_lib.data import write_phantoms
@@ -80,6 +83,7 @@ def phantom(
             size,
             seed,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            variation=variation,
         )
     print(f"{len(cohort)} synthetic radiographs of {cohort.size} px in {out}")
 
@@ -138,12 +142,17 @@ def evaluate(
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(help="A run's folder.")] = Path("runs/demo"),
+    study: Annotated[
+        str | None, typer.Option(help="Keep the run's numbers as results/STUDY instead.")
+    ] = None,
 ) -> None:
-    """Put a demo run's executed notebooks and front page into the checkout, for `git commit`."""
+    """Put a run into the checkout: the demo's executed notebooks, or a study's numbers."""
+    from boneage_lib.report import keep_study
     from boneage_lib.report.publish import publish_notebooks
     from boneage_lib.report.run import Run
 
-    for path in publish_notebooks(Run(folder)):
+    found = Run(folder.resolve())
+    for path in [keep_study(found, study)] if study else publish_notebooks(found):
         print(_relative(path))
 
 
@@ -185,7 +194,7 @@ def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
         )
     else:
         n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
-        phantom(out, n, size, seed)
+        phantom(out, n, size, seed, float(str(cohort["variation"])))
 
 
 def _relative(path: Path) -> str:

@@ -21,8 +21,9 @@
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
 # A run without a cohort gets a synthetic one:
-n = 300  # radiographs
+n = 400  # radiographs
 size = 256  # side, pixels
+variation = 0.25  # of exposure and placement; 1 is as in RSNA's radiographs
 seed = 0
 
 # %%
@@ -32,7 +33,7 @@ from boneage_lib.report import Run, figures, show, use_theme
 
 use_theme()
 run = Run(run_dir)
-cohort = run.cohort_or_phantoms(n, size, seed)
+cohort = run.cohort_or_phantoms(n, size, seed, variation)
 
 # %% [markdown]
 # ## How many, how old, which sex

@@ -31,7 +31,7 @@ plateau_patience = 2  # epochs without improvement before the rate is halved
 stop_patience = 4  # epochs without improvement before training stops
 # Data
 draws_per_cell = 100  # from each age bin × sex; 500 on real radiographs
-views = 2  # distinct augmented views of a radiograph; 0 draws a new one every time
+views = 1  # distinct augmented views of a radiograph; 0 draws a new one every time
 # Patches
 patch_count = 3  # a radiograph, in training
 patch_size = 115  # side, pixels: 224 of a 500-pixel radiograph, here of 256

@@ -41,19 +41,33 @@ class Exposure:
     heel: tuple[float, float]
 
 
-def draw_exposure(rng: np.random.Generator) -> Exposure:
-    """One exposure as they vary in RSNA's radiographs: most dark and clear, some grey or faint."""
+#: What exposures vary around: a dark, clear radiograph.
+TYPICAL = {"black": 15.0, "span": 217.0, "reach": 1.27, "gamma": 1.0}
+
+
+def draw_exposure(rng: np.random.Generator, variation: float = 1.0) -> Exposure:
+    """One exposure as they vary in RSNA's radiographs: most dark and clear, some grey or faint.
+
+    Args:
+        rng: draws it.
+        variation: share of that spread around a typical exposure, 0 to 1.
+    """
     kind = rng.choice(4, p=(0.72, 0.16, 0.06, 0.06))
     black = rng.uniform(*((4, 26), (28, 62), (18, 40), (45, 95))[kind])
     span = rng.uniform(*((185, 250), (140, 200), (40, 95), (100, 150))[kind])
+    reach, gamma = rng.uniform(1.05, 1.5), rng.uniform(0.85, 1.2)
+    black, span, reach, gamma = (
+        float(typical + variation * (drawn - typical))
+        for typical, drawn in zip(TYPICAL.values(), (black, span, reach, gamma), strict=True)
+    )
     return Exposure(
         photons=float(np.exp(rng.uniform(np.log(3), np.log(30)))),
         scatter=float(rng.uniform(0.03, 0.16)),
-        black=float(black),
-        span=float(span),
-        reach=float(rng.uniform(1.05, 1.5)),
-        gamma=float(rng.uniform(0.85, 1.2)),
-        heel=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+        black=black,
+        span=span,
+        reach=reach,
+        gamma=gamma,
+        heel=(float(rng.normal(0, 0.03 * variation)), float(rng.normal(0, 0.03 * variation))),
     )
 
 
@@ -125,12 +139,13 @@ def place_marker(
     attenuation[y : y + side, x : x + side] += letters + plate
 
 
-def collimator(side: int, rng: np.random.Generator) -> np.ndarray | None:
+def collimator(side: int, rng: np.random.Generator, variation: float = 1.0) -> np.ndarray | None:
     """The beam's field, if its border is in the picture: (side, side) float32, 0 outside to 1.
 
-    Real pictures are mostly cropped to the field; here two of five show some of its border.
+    Real pictures are mostly cropped to the field; here two of five show some of its border, fewer
+    in proportion to ``variation``.
     """
-    if rng.random() > 0.4:
+    if rng.random() > 0.4 * variation:
         return None
     margins = rng.uniform(0.0, 0.07, 4) * rng.choice([0, 1], 4, p=(0.45, 0.55))
     corners = np.array(
@@ -160,6 +175,7 @@ def expose(
 
     Args:
         attenuation: natural logarithm of open over transmitted intensity, 0 and more.
+        exposure: scatter, dose, display and the like.
         field: the collimator's opening, 0 to 1, or None where it is outside the picture.
         shutter: blacken what is outside the field, as most viewers do; else it stays unexposed,
             which is white.

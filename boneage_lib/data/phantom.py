@@ -38,13 +38,19 @@ FEWEST = 20
 _SMALLEST_CANVAS = 250  # smaller pictures are drawn at a multiple and shrunk
 
 
-def _view(hand: Hand, side: int, rng: np.random.Generator) -> np.ndarray:
+def _view(hand: Hand, side: int, rng: np.random.Generator, variation: float) -> np.ndarray:
     """The affine map (2, 3) from the hand's frame, mm, to a canvas of ``side`` pixels."""
+
+    def around(typical: float, drawn: float) -> float:
+        return typical + variation * (drawn - typical)
+
     # A small hand gets a smaller field, though not in proportion: it looks smaller in its frame.
-    field = 274 * hand.scale**0.62 * float(np.clip(rng.normal(1.0, 0.05), 0.9, 1.2))
+    field = 274 * hand.scale**0.62 * around(1.0, float(np.clip(rng.normal(1.0, 0.05), 0.9, 1.2)))
     pixels = side / field
-    stretch = float(rng.uniform(1.0, 1.2))  # portrait pictures are squashed into squares
-    turn = float(np.deg2rad(np.clip(rng.normal(-2, 6), -18, 14)))
+    stretch = around(
+        1.1, float(rng.uniform(1.0, 1.2))
+    )  # portrait pictures are squashed into squares
+    turn = float(np.deg2rad(around(-2, np.clip(rng.normal(-2, 6), -18, 14))))
     turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     linear = np.diag([pixels * stretch, -pixels]) @ turned
     tips = np.array([joint for finger in hand.fingers for joint in finger.joints[1:]])
@@ -52,10 +58,10 @@ def _view(hand: Hand, side: int, rng: np.random.Generator) -> np.ndarray:
     low, high = placed.min(axis=0), placed.max(axis=0)
     reach = 11 * hand.scale * pixels
     room = np.maximum(side - (high - low) - 2 * reach, 0)
-    x = reach + room[0] * rng.uniform(0.25, 0.75) - low[0]
+    x = reach + room[0] * around(0.5, rng.uniform(0.25, 0.75)) - low[0]
     if high[0] - low[0] + 2 * reach > side:
         x = side / 2 - (low[0] + high[0]) / 2
-    y = reach + side * float(rng.uniform(0.01, 0.08)) - low[1]
+    y = reach + side * around(0.045, float(rng.uniform(0.01, 0.08))) - low[1]
     return np.column_stack([linear, [x, y]])
 
 
@@ -65,6 +71,7 @@ def draw_radiograph(
     size: int = 500,
     rng: np.random.Generator | None = None,
     maturity_noise_months: float = MATURITY_NOISE_MONTHS,
+    variation: float = 1.0,
 ) -> np.ndarray:
     """Draw one synthetic radiograph of a left hand.
 
@@ -76,6 +83,8 @@ def draw_radiograph(
             one by default.
         maturity_noise_months: standard deviation of the drawn maturity around the bone age from
             eight years on, 0 or more months; smaller before, in proportion to the age.
+        variation: how much exposure, field and placement vary, from 0 (all alike) to 1 (as in
+            RSNA's radiographs).
 
     Returns:
         uint8 array of shape (size, size), grey, bone bright.
@@ -85,14 +94,14 @@ def draw_radiograph(
     """
     if not 0 <= boneage_months <= 240:
         raise InputError(f"Found boneage_months={boneage_months}; expected 0 to 240 months.")
-    _check(size, maturity_noise_months)
+    _check(size, maturity_noise_months, variation)
     rng = np.random.default_rng() if rng is None else rng
     factor = -(-_SMALLEST_CANVAS // size) if size < _SMALLEST_CANVAS else 1
     side = size * factor
     hand = grow_hand(boneage_months, female, rng, maturity_noise_months)
-    view = _view(hand, side, rng)
-    exposure = draw_exposure(rng)
-    field = collimator(side, rng)
+    view = _view(hand, side, rng, variation)
+    exposure = draw_exposure(rng, variation)
+    field = collimator(side, rng, variation)
     shutter = bool(rng.random() < 0.6)
     bone = bone_paths(hand, (side, side), view)
     pixels = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))  # a mm
@@ -111,7 +120,7 @@ def draw_radiograph(
     return picture
 
 
-def _check(size: int, maturity_noise_months: float) -> None:
+def _check(size: int, maturity_noise_months: float, variation: float) -> None:
     if size < SMALLEST_SIZE:
         raise InputError(
             f"Found size={size}; expected {SMALLEST_SIZE} pixels or more. Choose a larger --size."
@@ -120,6 +129,8 @@ def _check(size: int, maturity_noise_months: float) -> None:
         raise InputError(
             f"Found maturity_noise_months={maturity_noise_months}; expected 0 or more months."
         )
+    if not 0 <= variation <= 1:
+        raise InputError(f"Found variation={variation}; expected a share from 0 to 1.")
 
 
 @contextmanager
@@ -140,6 +151,7 @@ def write_phantoms(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     maturity_noise_months: float = MATURITY_NOISE_MONTHS,
+    variation: float = 1.0,
 ) -> Cohort:
     """Write a cohort of synthetic radiographs with the ages and sexes of RSNA 2017.
 
@@ -153,6 +165,7 @@ def write_phantoms(
         seed: of labels and pictures.
         progress: called with (done, n) after each radiograph.
         maturity_noise_months: see `draw_radiograph`.
+        variation: see `draw_radiograph`.
 
     Returns:
         The cohort, opened.
@@ -165,7 +178,7 @@ def write_phantoms(
             f"Found n={n}; expected {FEWEST} radiographs or more, so that every split has some. "
             "Choose a larger --n."
         )
-    _check(size, maturity_noise_months)
+    _check(size, maturity_noise_months, variation)
     if seed < 0:
         raise InputError(f"Found seed={seed}; expected 0 or more. Choose another --seed.")
     check_target(Path(out))
@@ -176,6 +189,7 @@ def write_phantoms(
         "seed": seed,
         "maturity_noise_months": maturity_noise_months,
         "centre_noise_months": CENTRE_NOISE_MONTHS,
+        "variation": variation,
     }
     with (
         writing(out, labels, size, info) as images,
@@ -187,7 +201,12 @@ def write_phantoms(
             label = labels.iloc[row]
             rng = np.random.default_rng([seed, int(label["id"])])
             images[row] = draw_radiograph(
-                label["boneage_months"], bool(label["female"]), size, rng, maturity_noise_months
+                label["boneage_months"],
+                bool(label["female"]),
+                size,
+                rng,
+                maturity_noise_months,
+                variation,
             )
 
         for done, _ in enumerate(pool.map(draw, range(n)), start=1):

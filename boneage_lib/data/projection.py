@@ -100,6 +100,7 @@ def add_bone(canvas: np.ndarray, bone: Bone, view: np.ndarray) -> None:
 
     Args:
         canvas: (h, w) float32, mm of compact bone.
+        bone: its solids, in its own frame (mm), and where that lies in the hand's.
         view: (2, 3) affine map from the hand's frame (mm) to the canvas (pixels).
     """
     sine, cosine = np.sin(bone.angle), np.cos(bone.angle)

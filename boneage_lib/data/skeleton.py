@@ -111,6 +111,7 @@ def tubular_bone(child: Individual, finger: int, segment: int) -> tuple[State, .
     """Shaft and epiphysis of a metacarpal or phalanx, proximal end at 0, pointing along y.
 
     Args:
+        child: whose bone it is: size, robustness, maturity.
         finger: 0 thumb to 4 little finger.
         segment: 0 metacarpal, 1 proximal, 2 middle, 3 distal phalanx.
     """

@@ -64,8 +64,8 @@ def frozen_backbone(
             raise
         raise InputError(
             f"Could not load ImageNet weights of {BASES[name].application} from {weights!r} "
-            f"({error}). Give a folder with Keras' 'notop' files by --weights DIR (WEIGHTS=DIR for make), or "
-            "--weights random for a check of the pipeline only."
+            f"({error}). Give a folder with Keras' 'notop' files by --weights DIR (WEIGHTS=DIR for "
+            "make), or --weights random for a check of the pipeline only."
         ) from error
     base.trainable = False
     return base

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
@@ -19,6 +20,7 @@ from boneage_lib.evaluation import (
     weights_for,
 )
 from boneage_lib.paper.published import TITLES
+from boneage_lib.report.provenance import write_provenance
 from boneage_lib.report.results import metrics
 from boneage_lib.report.run import Run, project_root
 
@@ -208,6 +210,8 @@ def keep_study(run: Run, study: str) -> Path:
     Predictions are kept by id without the labels; whoever has RSNA's files joins them.
     """
     folder = project_root() / "results" / study
+    if not run.provenance_file.is_file():
+        write_provenance(run, yaml.safe_load(run.parameters_file.read_text()))
     for part in ("histories", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name in ("metrics.json", "claims.json", "patch_size_study.csv", "patch_losses.csv"):

@@ -8,7 +8,7 @@ import yaml
 
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report.run import Run
-from boneage_lib.report.tables import (
+from boneage_lib.report.wording import (
     REAL_STUDY,
     data_line,
     study_metrics,

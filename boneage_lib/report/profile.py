@@ -25,7 +25,7 @@ NOTEBOOKS = (
     "10_real_radiographs",
 )
 COHORT_SOURCES = ("phantom", "rsna")
-COHORT_KEYS = {"source": str, "n": int, "size": int, "seed": int}
+COHORT_KEYS: dict[str, Any] = {"source": str, "n": int, "size": int, "seed": int, "variation": (int, float)}
 TOP_KEYS = {"title", "cohort", "weights", "parameters", "notebooks"}
 #: Set for every notebook by the run itself.
 RUN_PARAMETERS = ("run_dir", "weights")
@@ -149,4 +149,4 @@ def _checked_cohort(cohort: dict[str, Any]) -> dict[str, Any]:
         raise InputError(
             f"Found cohort source {cohort.get('source')!r}; expected {' or '.join(COHORT_SOURCES)}."
         )
-    return {"n": 300, "size": 500, "seed": 0, **cohort}
+    return {"n": 300, "size": 500, "seed": 0, "variation": 1.0, **cohort}

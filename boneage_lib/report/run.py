@@ -51,10 +51,10 @@ class Run:
         self._need(self.cohort_folder / "cohort.json", "01_data_inspection")
         return Cohort.open(self.cohort_folder)
 
-    def cohort_or_phantoms(self, n: int, size: int, seed: int) -> Cohort:
+    def cohort_or_phantoms(self, n: int, size: int, seed: int, variation: float) -> Cohort:
         """The run's cohort; a synthetic one is drawn when there is none."""
         if not (self.cohort_folder / "cohort.json").is_file():
-            write_phantoms(self.cohort_folder, n, size, seed)
+            write_phantoms(self.cohort_folder, n, size, seed, variation=variation)
         return self.cohort()
 
     def read_json(self, name: str, notebook: str) -> Any:

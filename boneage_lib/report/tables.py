@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from typing import Any
 
@@ -13,42 +12,15 @@ from IPython.display import Markdown
 
 from boneage_lib.evaluation import bootstrap_interval
 from boneage_lib.paper import published
-from boneage_lib.report.run import Run, project_root
-
-NOT_MEASURED = "not measured"
-DATA_NAMES = {"synthetic": "synthetic radiographs", "rsna": "real RSNA radiographs"}
-#: The study of real radiographs whose numbers stand beside every run's.
-REAL_STUDY = "rsna-500px"
-
-
-def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:
-    """``results/<name>/metrics.json`` of a kept study, or None when there is none."""
-    path = project_root() / "results" / name / "metrics.json"
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
-def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:
-    """A score and its interval in words: ``14.5 (12.8 to 16.6)``."""
-    value, interval = scores.get(key), scores.get(f"{key}_ci")
-    if value is None:
-        return "undefined"
-    if interval is None:
-        return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({interval[0]:.{decimals}f} to {interval[1]:.{decimals}f})"
-
-
-def data_line(data: dict[str, Any]) -> str:
-    """What a result was measured on, in words."""
-    line = (
-        f"{data['n_train']} + {data['n_validation']} + {data['n_test']} "
-        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px, {data['weights']} weights"
-    )
-    return line if testable(data) else f"{line} (pipeline check)"
-
-
-def testable(data: dict[str, Any]) -> bool:
-    """True when a result says something about the paper: real radiographs and ImageNet weights."""
-    return data["cohort_kind"] == "rsna" and data["weights"] == "imagenet"
+from boneage_lib.report.run import Run
+from boneage_lib.report.wording import (
+    NOT_MEASURED,
+    REAL_STUDY,
+    data_line,
+    study_metrics,
+    title,
+    with_interval,
+)
 
 
 def paper_row(network: str) -> dict[str, str]:
@@ -156,11 +128,6 @@ def configurations(metrics: dict[str, Any]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("network")
-
-
-def title(name: str) -> str:
-    """A network's or ensemble's name in print."""
-    return published.TITLES.get(name, name.replace("_", " "))
 
 
 def table_6(metrics: dict[str, Any], scores: str = "test") -> pd.DataFrame:

@@ -67,7 +67,7 @@ def take(features: np.ndarray, places: np.ndarray, scale: FeatureScale | None) -
     taken = np.asarray(features[places], dtype="float32")
     taken = taken.reshape(-1, *features.shape[2:])
     if scale is not None:
-        taken = ((taken - scale.mean) / scale.std).astype("float32")
+        taken = scale(taken)
     return taken
 
 

@@ -1,0 +1,99 @@
+"""A made-up project and the results of four made-up networks, for tests of what reads results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data import AgeNormalizer
+from boneage_lib.evaluation import constant_guess, evaluate, paired_difference
+from boneage_lib.paper.published import TITLES
+from boneage_lib.report.results import metrics
+from boneage_lib.report.run import Run
+
+ROOT = Path(__file__).resolve().parents[1]
+NORMALIZER = AgeNormalizer(mean_months=120.0, std_months=60.0)
+#: Standard deviation of each network's errors, months.
+NOISE = {"inception_v3": 22, "xception": 18, "xception_attention": 40, "resnet50_patches": 10}
+SPLITS = {"train": 90, "validation": 30, "test": 40}
+
+
+def project(folder: Path) -> Path:
+    """Make a folder look like the project's root, to be worked in with ``monkeypatch.chdir``."""
+    (folder / "boneage_lib").mkdir(parents=True)
+    (folder / "_toc.yml").write_text("format: jb-book\n")
+    return folder
+
+
+def labels() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    n = sum(SPLITS.values())
+    return pd.DataFrame(
+        {
+            "id": np.arange(1, n + 1),
+            "split": np.repeat(list(SPLITS), list(SPLITS.values())),
+            "female": np.arange(n) % 2,
+            "boneage_months": rng.integers(10, 220, n).astype(float),
+        }
+    )
+
+
+def predictions(name: str) -> pd.DataFrame:
+    table = labels().query("split != 'train'").reset_index(drop=True)
+    noise = np.random.default_rng(list(TITLES).index(name)).normal(0, NOISE[name], len(table))
+    return table.assign(predicted_months=table["boneage_months"] + noise)
+
+
+def result(name: str, kind: str = "synthetic", weights: str = "random") -> dict[str, Any]:
+    """What ``results/<name>.json`` holds, see `boneage_lib.report.keep`."""
+    splits = {str(s): rows.reset_index(drop=True) for s, rows in predictions(name).groupby("split")}
+    train = labels().query("split == 'train'")["boneage_months"].to_numpy()
+    guess = constant_guess(train, splits["test"])
+    return {
+        "network": name,
+        "data": {
+            "cohort_kind": kind,
+            "split_origin": "stratified",
+            "image_size": 256,
+            **{f"n_{split}": n for split, n in SPLITS.items()},
+            "cohort": "0" * 64,
+            "weights": weights,
+        },
+        "settings": {
+            "epochs": 7,
+            "patch_count": 3,
+            "patch_size": 115,
+            "draws_per_cell": 100,
+            "views": 2,
+            "seed": 0,
+        },
+        "normalizer": NORMALIZER.as_dict(),
+        "base": {"weights": {"kind": weights, "checkpoint": f"{weights} weights", "sha256": ""}},
+        "epochs": 7,
+        "kept_epoch": 4,
+        "metrics": metrics(splits, NORMALIZER),
+        "constant": evaluate(guess, NORMALIZER),
+        "against_constant": paired_difference(splits["test"], guess),
+    }
+
+
+def write_networks(run: Run, kind: str = "synthetic", weights: str = "random") -> None:
+    """Write what notebooks 03 to 06 write."""
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5], "val_loss": [1.1, 0.6]})
+    for name in TITLES:
+        run.write_json(f"{name}.json", result(name, kind, weights))
+        run.write_table(f"predictions/{name}.csv", predictions(name))
+        run.write_table(f"histories/{name}.csv", history)
+
+
+def strict_json(path: Path) -> Any:
+    """Read JSON as other readers do: NaN and Infinity are errors."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{path.name} holds {constant}, which is not JSON.")
+
+    return json.loads(path.read_text(), parse_constant=refuse)

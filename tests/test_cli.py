@@ -1,0 +1,276 @@
+"""The command: what it prints, what it refuses in words, and that it leaves nothing half-made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from made_up_run import ROOT, predictions, strict_json
+
+from boneage_lib import cli
+from boneage_lib.data import Cohort
+
+
+class Outcome(NamedTuple):
+    code: Any
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def boneage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command as a function of its words; anything but an exit is an error of the test."""
+
+    def command(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["boneage", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return Outcome(ended.value.code or 0, printed.out, printed.err)
+
+    return command
+
+
+@pytest.fixture(autouse=True)
+def no_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here gets as far as Snakemake."""
+
+    def start(*arguments: object) -> None:
+        pytest.fail("The pipeline was started.")
+
+    monkeypatch.setattr("boneage_lib.report.pipeline.start", start)
+
+
+@pytest.fixture
+def predictions_csv(tmp_path: Path) -> Path:
+    path = tmp_path / "predictions.csv"
+    predictions("xception").to_csv(path, index=False)
+    return path
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith("boneage: "), outcome.err
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+def profile(folder: Path, cohort: dict[str, object], **more: object) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump({"cohort": {"source": "phantom", **cohort}, **more}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dmeo"], ["'dmeo'", "demo", "rsna-500px"]),
+        (["demo", "-p", "epoch=3"], ["'epoch'", "epochs"]),
+        (["demo", "-p", "epochs=many"], ["epochs='many'", "int"]),
+        (["demo", "--weights", "EMPTY"], ["inception_v3*notop*.h5", "EMPTY", "none"]),
+        (["demo", "--weights", "ABSENT"], ["ABSENT", "imagenet, random, or a folder"]),
+        (["demo", "--source", "EMPTY"], ["demo", "--source", "synthetic"]),
+        (["rsna"], ["rsna", "--source"]),
+        (["rsna-500px", "--source", "ABSENT"], ["ABSENT", "folder or zip"]),
+        (["demo", "-p", "patch_size=300"], ["06_resnet50_patches", "300", "256 px"]),
+        (["demo", "-p", "patch_size=20"], ["20 px", "ResNet50", "32"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_run_that_cannot_be_is_refused_before_it_begins(
+    words: list[str], said: list[str], boneage: Command, tmp_path: Path
+) -> None:
+    places = {"EMPTY": str(tmp_path / "empty"), "ABSENT": str(tmp_path / "absent")}
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "run"
+    outcome = boneage("run", *[places.get(word, word) for word in words], "--out", out)
+    refused(outcome, *[places.get(word, word) for word in said])
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (64, ["64 px", "InceptionV3", "75"]),
+        (100, ["06_resnet50_patches", "patch_size=115", "100 px"]),
+    ],
+)
+def test_radiographs_below_a_base_or_a_patch_are_refused(
+    size: int, said: list[str], boneage: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    refused(boneage("run", profile(tmp_path, {"size": size}), "--out", out), *said)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("cohort", [{"n": 5}, {"seed": -1}], ids=str)
+def test_a_cohort_that_cannot_be_drawn_is_refused_before_the_run(
+    cohort: dict[str, object], boneage: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    key, value = next(iter(cohort.items()))
+    refused(boneage("run", profile(tmp_path, cohort), "--out", out), f"{key}={value}")
+    assert not out.exists()
+
+
+def test_a_message_keeps_its_brackets(boneage: Command, tmp_path: Path) -> None:
+    """Rich would take ``[rsna]`` for a style and drop it, and fail at ``[/rsna]``."""
+    for name in ("[rsna]", "[/rsna]"):
+        source = tmp_path / name
+        refused(boneage("prepare", source, "--out", tmp_path / "cohort"), str(source))
+
+
+def test_evaluate_prints_scores(boneage: Command, predictions_csv: Path) -> None:
+    outcome = boneage("evaluate", predictions_csv)
+    assert (outcome.code, outcome.err) == (0, "")
+    line = next(line for line in outcome.out.splitlines() if line.startswith("mae_months"))
+    table = pd.read_csv(predictions_csv)
+    mae = (table["predicted_months"] - table["boneage_months"]).abs().mean()
+    assert line.split()[1] == f"{mae:.4g}"
+    assert " to " in line
+    assert "pearson_r " in outcome.out and "_ci" not in outcome.out
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_evaluate_prints_json(
+    constant: bool, boneage: Command, predictions_csv: Path, tmp_path: Path
+) -> None:
+    if constant:
+        table = pd.read_csv(predictions_csv).assign(predicted_months=120.0)
+        table.to_csv(predictions_csv, index=False)
+    outcome = boneage("evaluate", predictions_csv, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    (tmp_path / "scores.json").write_text(outcome.out)
+    scores = strict_json(tmp_path / "scores.json")
+    assert scores["n"] == 70
+    low, high = scores["mae_months_ci"]
+    assert low < scores["mae_months"] < high
+    assert (scores["pearson_r"] is None) == constant == bool(scores["notes"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, ["Found no file"]),
+        ("", ["not a readable CSV"]),
+        ("id,boneage_months\n1,20\n", ["lacks predicted_months", "boneage_months"]),
+        ("id,boneage_months,predicted_months\n", ["empty"]),
+        ("id,boneage_months,predicted_months\n1,20,30\n1,25,30\n", ["1"]),
+        ("id,boneage_months,predicted_months\n1,20,thirty\n", ["predicted_months"]),
+        ("id,boneage_months,predicted_months\n1,2000,30\n", ["boneage_months", "2000"]),
+        ("id,boneage_months,predicted_months,female\n1,20,30,F\n", ["female"]),
+        (b"PK\x03\x04\xff\xfe\x00", ["not a readable CSV"]),
+    ],
+    ids=["absent", "empty", "column", "rows", "twice", "text", "range", "sex", "binary"],
+)
+def test_evaluate_refuses_a_bad_table(
+    content: str | bytes | None, words: list[str], boneage: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        path.write_text(content)
+    refused(boneage("evaluate", path, "--json"), str(path), *words)
+
+
+def test_evaluate_refuses_a_folder(boneage: Command, tmp_path: Path) -> None:
+    refused(boneage("evaluate", tmp_path), str(tmp_path))
+
+
+def test_phantom_writes_a_cohort(boneage: Command, tmp_path: Path) -> None:
+    out = tmp_path / "cohort"
+    outcome = boneage("phantom", "--out", out, "--n", 20, "--size", 32, "--seed", 2)
+    assert outcome.code == 0
+    assert outcome.out == f"20 synthetic radiographs of 32 px in {out}\n"
+    assert len(Cohort.open(out, verify=True)) == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--n", 19], ["n=19", "20", "--n"]),
+        (["--size", 31], ["size=31", "32", "--size"]),
+        (["--seed", -1], ["seed=-1", "--seed"]),
+    ],
+    ids=str,
+)
+def test_phantom_refuses_what_cannot_be_drawn(
+    options: list[object], words: list[str], boneage: Command, tmp_path: Path
+) -> None:
+    refused(boneage("phantom", "--out", tmp_path / "cohort", *options), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_phantom_writes_over_nobodys_files(boneage: Command, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    refused(boneage("phantom", "--out", tmp_path, "--n", 20, "--size", 32), "other files")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("inside", ["nothing", "labels only", "absent"])
+def test_prepare_refuses_a_source_without_radiographs(
+    inside: str, boneage: Command, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    if inside != "absent":
+        source.mkdir()
+    if inside == "labels only":
+        rows = [f"{1377 + k},{30 + k},{bool(k % 2)}" for k in range(30)]
+        (source / "boneage-training-dataset.csv").write_text(
+            "\n".join(["id,boneage,male", *rows]) + "\n"
+        )
+    before = sorted(tmp_path.rglob("*"))
+    refused(boneage("prepare", source, "--out", tmp_path / "cohort", "--size", 32), str(source))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_runs_step_refuses_a_source_without_radiographs(boneage: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    cohort = {"source": "rsna", "folder": str(tmp_path), "n": 300, "size": 80, "seed": 0}
+    (run / "parameters.yaml").write_text(yaml.safe_dump({"cohort": cohort}))
+    refused(boneage("step", "cohort", "--folder", run), str(tmp_path))
+    assert [path.name for path in run.iterdir()] == ["parameters.yaml"]
+
+
+def test_a_runs_step_draws_its_cohort(boneage: Command, tmp_path: Path) -> None:
+    cohort = {"source": "phantom", "n": 20, "size": 32, "seed": 4}
+    (tmp_path / "parameters.yaml").write_text(yaml.safe_dump({"cohort": cohort}))
+    assert boneage("step", "cohort", "--folder", tmp_path).code == 0
+    drawn = Cohort.open(tmp_path / "cohort")
+    assert (len(drawn), drawn.size, drawn.info["seed"]) == (20, 32, 4)
+    assert np.ptp(drawn.images) > 100
+
+
+def test_publish_refuses_a_run_that_is_not_there(boneage: Command, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (ROOT / "notebooks").iterdir()}
+    refused(boneage("publish", tmp_path / "run"), "run")
+    assert before == {path: path.stat().st_mtime_ns for path in (ROOT / "notebooks").iterdir()}
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_command_says_what_it_can_do(words: list[str], boneage: Command) -> None:
+    outcome = boneage(*words)
+    said = outcome.out + outcome.err
+    for name in ("prepare", "phantom", "run", "evaluate", "publish"):
+        assert f" {name} " in said
+    assert " step " not in said
+
+
+def test_an_unknown_command_is_refused(boneage: Command) -> None:
+    outcome = boneage("evalute", "x.csv")
+    assert outcome.code == 2
+    assert "evalute" in outcome.err and "Traceback" not in outcome.err

@@ -1,0 +1,209 @@
+"""Bringing networks together: what comes out, and what does not belong together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_up_run import NORMALIZER, ROOT, predictions, project, strict_json, write_networks
+
+from boneage_lib.errors import InputError
+from boneage_lib.evaluation import evaluate
+from boneage_lib.paper import exact_claims, ledger, measured_claims
+from boneage_lib.paper.published import TITLES
+from boneage_lib.report import (
+    MissingResult,
+    Run,
+    claim_inputs,
+    collect,
+    keep_claims,
+    keep_study,
+    published_study,
+)
+from boneage_lib.report.collect import NOTEBOOK_OF
+
+SCORES = {"validation", "test", "test_resampled", "constant"}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(project(tmp_path))
+    run = Run("runs/mine")
+    write_networks(run)
+    return run
+
+
+def write_patch_study(run: Run) -> None:
+    sizes = {3: 115, 9: 66, 36: 33, 150: 32}
+    study = pd.DataFrame({"patch_count": list(sizes), "patch_size": list(sizes.values())})
+    study = study.assign(mae_months=30.0, low=28.0, high=32.0)
+    run.write_table("results/patch_size_study.csv", study)
+    run.write_table("results/patch_losses.csv", study[["patch_count"]].assign(step=1, loss=1.0))
+
+
+def test_every_network_has_its_notebook() -> None:
+    assert set(NOTEBOOK_OF) == set(TITLES)
+    for notebook in NOTEBOOK_OF.values():
+        assert (ROOT / "notebooks" / f"{notebook}.py").is_file()
+
+
+def test_collect_writes_the_metrics_of_all(run: Run) -> None:
+    found = collect(run)
+    written = strict_json(run.results / "metrics.json")
+    assert set(written) == {
+        "data",
+        "normalizer",
+        "bases",
+        "settings",
+        "networks",
+        "paired",
+        "ensemble",
+    }
+    assert list(written["networks"]) == [*TITLES, "ensemble"]
+    for name in TITLES:
+        assert set(written["networks"][name]) == SCORES | {"against_constant"}
+        test = predictions(name).query("split == 'test'")
+        mae = (test["predicted_months"] - test["boneage_months"]).abs().mean()
+        assert written["networks"][name]["test"]["mae_months"] == pytest.approx(mae, abs=1e-3)
+    assert set(written["networks"]["ensemble"]) >= SCORES
+    assert len(written["paired"]) == 10
+    assert {pair["n"] for pair in written["paired"]} == {40}
+    assert set(written["bases"]) == set(written["settings"]) == set(TITLES)
+    assert found.metrics["networks"]["xception"] == written["networks"]["xception"]
+    assert set(found.test) == set(found.scores) == {*TITLES, "ensemble"}
+    assert found.normalizer == NORMALIZER
+    assert found.constant_mae_months > 30
+    assert list(found.histories) == list(found.error_correlation) == list(TITLES)
+
+
+def test_the_ensembles_predictions_give_its_scores(run: Run) -> None:
+    found = collect(run)
+    table = pd.read_csv(run.predictions / "ensemble.csv")
+    assert list(table) == list(predictions("xception"))
+    assert table["split"].value_counts().to_dict() == {"test": 40, "validation": 30}
+    scores = evaluate(table.query("split == 'test'"), NORMALIZER)
+    assert found.scores["ensemble"]["mae_months"] == pytest.approx(scores["mae_months"], abs=1e-3)
+    weights = {"inception_v3": 1, "xception": 1, "resnet50_patches": 5}
+    average = sum(w * predictions(n)["predicted_months"] for n, w in weights.items()) / 7
+    assert table["predicted_months"].to_numpy() == pytest.approx(average.to_numpy(), abs=1e-3)
+
+
+def test_ensembles_stand_beside_their_members(run: Run) -> None:
+    study = collect(run).ensemble
+    assert list(study.query("kind == 'member'")["name"]) == list(TITLES)
+    ensembles = study.query("kind == 'ensemble'").set_index("name")
+    assert ensembles["weight_sum"]["as_printed"] == pytest.approx(0.7)
+    assert ensembles["weight_sum"]["normalized"] == pytest.approx(1)
+    assert (ensembles["best_member"] == "resnet50_patches").all()
+    assert (run.results / "ensemble.csv").is_file()
+
+
+def test_the_same_again_is_the_same(run: Run) -> None:
+    collect(run)
+    first = {path.name: path.read_text() for path in run.results.iterdir() if path.is_file()}
+    collect(run)
+    assert first == {path.name: path.read_text() for path in run.results.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("key", "inner", "value"),
+    [
+        ("data", "cohort", "1" * 64),
+        ("data", "weights", "imagenet"),
+        ("normalizer", "std_months", 50.0),
+    ],
+)
+def test_networks_trained_on_other_data_do_not_belong_together(
+    key: str, inner: str, value: object, run: Run
+) -> None:
+    path = run.results / "resnet50_patches.json"
+    result = json.loads(path.read_text())
+    result[key][inner] = value
+    path.write_text(json.dumps(result))
+    with pytest.raises(InputError) as caught:
+        collect(run)
+    message = str(caught.value)
+    assert "ResNet50 on patches" in message and "InceptionV3" in message
+    assert "Run 06_resnet50_patches again" in message and key in message
+    assert not (run.results / "metrics.json").exists()
+    assert not (run.predictions / "ensemble.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["results/xception.json", "predictions/xception.csv", "histories/xception.csv"]
+)
+def test_a_missing_network_names_its_notebook(path: str, run: Run) -> None:
+    (run.folder / path).unlink()
+    with pytest.raises(MissingResult, match=r"notebooks/04_xception\.ipynb makes it"):
+        collect(run)
+    assert not (run.results / "metrics.json").exists()
+
+
+def test_claims_say_what_they_lack(run: Run) -> None:
+    with pytest.raises(MissingResult, match="08_ensemble_analysis"):
+        claim_inputs(run)
+    collect(run)
+    with pytest.raises(MissingResult, match="07_patch_size_study"):
+        claim_inputs(run)
+
+
+def test_claims_on_synthetic_radiographs_are_not_testable(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collect(run)
+    write_patch_study(run)
+    measured = ledger(measured_claims(claim_inputs(run)))
+    assert set(measured["verdict"]) == {"not testable on this run"}
+    assert measured["reason"].str.contains("synthetic").all()
+    exact = ledger(exact_claims())
+    keep_claims(run, exact, measured)
+    kept = strict_json(run.results / "claims.json")
+    assert len(kept) == len(exact) + len(measured)
+    assert [row["id"] for row in kept] == [*exact["id"], *measured["id"]]
+    assert {row["needs"] for row in kept[: len(exact)]} == {"arithmetic"}
+    assert {row["needs"] for row in kept[len(exact) :]} == {"run"}
+    assert capsys.readouterr().out.startswith(f"{len(kept)} claims, ")
+
+
+def test_a_kept_study_comes_back_without_labels_and_places(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_networks(run, kind="rsna", weights="imagenet")
+    collect(run)
+    write_patch_study(run)
+    measured = ledger(measured_claims(claim_inputs(run)))
+    keep_claims(run, ledger(exact_claims()), measured)
+    provenance = {
+        "processor": "a processor",
+        "versions": {"keras": "3"},
+        "commit": "0" * 12,
+        "profile": {
+            "weights": str(tmp_path / "weights"),
+            "cohort": {"source": "rsna", "folder": str(tmp_path / "rsna"), "size": 500},
+        },
+    }
+    run.provenance_file.write_text(json.dumps(provenance))
+    folder = keep_study(run, "tiny")
+    assert folder == tmp_path / "results" / "tiny"
+    for path in folder.rglob("*.*"):
+        assert path.suffix in (".json", ".csv")
+        assert str(tmp_path) not in path.read_text(), path.name
+        if path.suffix == ".csv":
+            assert not {"boneage_months", "female"} & set(pd.read_csv(path)), path.name
+    kept = pd.read_csv(folder / "predictions" / "xception.csv")
+    assert list(kept) == ["id", "split", "predicted_months"]
+
+    study = published_study("tiny")
+    assert study.metrics == strict_json(run.results / "metrics.json")
+    assert list(study.histories) == list(TITLES)
+    assert set(study.claims["id"]) == set(measured["id"])
+    assert len(study.patch_size_study) == 4
+    assert study.provenance["profile"]["cohort"] == {"source": "rsna", "size": 500}
+    assert study.name == "tiny" and len(study.ensemble) > 4
+
+
+def test_an_unknown_study_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="'rsna-5px'"):
+        published_study("rsna-5px")

@@ -1,0 +1,144 @@
+"""Running one notebook: parameters go in; a whole notebook comes out, or a failure's cause."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from boneage_lib.errors import InputError
+from boneage_lib.report.execute import NotebookFailed, execute, published
+
+SOURCE = """
+# %% [markdown]
+# # Add two numbers
+
+# %% tags=["parameters"]
+first = 1
+second = 2.5
+run_dir = "runs/demo"
+
+# %%
+from pathlib import Path
+
+print(first + second, run_dir)
+Path("written.txt").write_text(run_dir)
+
+# %%
+assert first < 10, f"Found first={first}; expected less than 10."
+first
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Leave the settings that a notebook's kernel gets out of the other tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "notebooks" / "11_add_numbers.py"
+    path.parent.mkdir()
+    path.write_text(SOURCE)
+    return path
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def printed(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(
+        output.get("text", "")
+        for cell in cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+
+
+def test_a_good_run_then_a_bad_one_then_a_good_one(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run" / "notebooks" / "11_add_numbers.ipynb"
+    assert execute(source, out, {"first": 4, "run_dir": "runs/mine"}, tmp_path) == out
+    assert printed(out) == "6.5 runs/mine\n"
+    assert (tmp_path / "written.txt").read_text() == "runs/mine", "it runs in the root"
+    assert stored(out.parent) == [out.name]
+
+    notebook = nbformat.read(out, as_version=4)
+    nbformat.validate(notebook)
+    assert "papermill" not in notebook.metadata
+    for cell in notebook.cells:
+        assert not {"papermill", "execution"} & set(cell.metadata)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert code[-1].outputs[0]["execution_count"] == 4
+    injected = [c for c in code if "injected-parameters" in c.metadata.get("tags", [])]
+    assert len(injected) == 1 and "first = 4" in injected[0].source
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    assert str(tmp_path) not in out.read_text()
+
+    good = out.read_text()
+    with pytest.raises(NotebookFailed) as caught:
+        execute(source, out, {"first": 40}, tmp_path)
+    message = str(caught.value)
+    failed = out.with_name("11_add_numbers.failed.ipynb")
+    assert message.startswith("11_add_numbers, cell 4: AssertionError: Found first=40; expected")
+    assert str(failed) in message
+    assert isinstance(caught.value, InputError)
+    assert printed(failed) == "42.5 runs/demo\n"
+    assert out.read_text() == good
+    assert stored(out.parent) == [failed.name, out.name]
+
+    execute(source, out, {"first": 5}, tmp_path)
+    assert printed(out) == "7.5 runs/demo\n"
+    assert stored(out.parent) == [out.name], "the failure is history"
+
+
+def test_a_notebook_that_ends_its_kernel_is_a_failure_with_a_name(
+    source: Path, tmp_path: Path
+) -> None:
+    """As when the system ends it for want of memory."""
+    source.write_text(SOURCE + "\n# %%\nimport os\n\nos._exit(9)\n")
+    out = tmp_path / "run" / "11_add_numbers.ipynb"
+    with pytest.raises(NotebookFailed, match="11_add_numbers"):
+        execute(source, out, {}, tmp_path)
+    assert stored(out.parent) in (["11_add_numbers.failed.ipynb"], [])
+
+
+def test_an_unknown_parameter_is_refused_before_anything_runs(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run" / "11_add_numbers.ipynb"
+    with pytest.raises(InputError) as caught:
+        execute(source, out, {"first": 4, "frist": 4}, tmp_path)
+    assert "11_add_numbers" in str(caught.value) and "'frist'" in str(caught.value)
+    assert "first, second, run_dir" in str(caught.value)
+    assert not out.parent.exists()
+
+
+def test_published_notebooks_lack_what_was_injected() -> None:
+    new = nbformat.v4
+    notebook = new.new_notebook(
+        metadata={"papermill": {"duration": 3.1}, "kernelspec": {"name": "python3"}},
+        cells=[
+            new.new_code_cell("n = 1", metadata={"tags": ["parameters"]}, execution_count=1),
+            new.new_code_cell("n = 9", metadata={"tags": ["injected-parameters"]}),
+            new.new_markdown_cell("Text", metadata={"papermill": {"status": "completed"}}),
+            new.new_code_cell(
+                "n",
+                metadata={"execution": {"iopub.status.busy": "now"}, "tags": ["kept"]},
+                outputs=[new.new_output("execute_result", {"text/plain": "9"}, execution_count=7)],
+                execution_count=7,
+            ),
+        ],
+    )
+    found = published(notebook, injected=False)
+    assert [cell.source for cell in found.cells] == ["n = 1", "Text", "n"]
+    assert found.cells[-1].execution_count == found.cells[-1].outputs[0].execution_count == 2
+    assert found.cells[-1].metadata == {"tags": ["kept"]}
+    assert found.metadata == {"kernelspec": {"name": "python3"}}

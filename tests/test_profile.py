@@ -1,0 +1,207 @@
+"""Profiles and overrides: what they may set, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import pytest
+import yaml
+from made_up_run import ROOT
+
+from boneage_lib.errors import InputError
+from boneage_lib.report.profile import NOTEBOOKS, load_profile, notebook_parameters, resolve
+
+PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+TRAINING = NOTEBOOKS[2:6]
+
+
+def settings(*overrides: str, profile: str = "demo") -> dict[str, Any]:
+    return resolve(load_profile(profile, ROOT), list(overrides), ROOT)
+
+
+def written(folder: Path, content: Any) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+PHANTOM = {"source": "phantom", "n": 40, "size": 80, "seed": 3}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_resolves(name: str) -> None:
+    found = settings(profile=name)
+    assert found["profile"] == name
+    assert list(found["notebooks"]) == list(NOTEBOOKS)
+    assert set(found["cohort"]) >= {"source", "n", "size", "seed"}
+    assert found["title"] != name, "a profile says what it is for"
+    for notebook, values in found["notebooks"].items():
+        defaults = notebook_parameters(ROOT / "notebooks" / f"{notebook}.py")
+        assert {key: type(value) for key, value in values.items()} == {
+            key: type(defaults[key]) for key in values
+        }
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_notebook_has_one_parameters_cell_that_says_where_it_works(notebook: str) -> None:
+    cells = jupytext.read(ROOT / "notebooks" / f"{notebook}.py").cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    found = notebook_parameters(ROOT / "notebooks" / f"{notebook}.py")
+    assert found["run_dir"] == "runs/demo"
+    names = [line.split("=")[0].strip() for line in tagged[0].source.splitlines() if "=" in line]
+    assert set(found) == {name for name in names if name.isidentifier()}
+
+
+def test_notebooks_default_to_the_demo_profile() -> None:
+    demo = settings()
+    assert not any(demo["notebooks"].values()), "the demo profile changes no default"
+    cohort = demo["cohort"]
+    defaults = notebook_parameters(ROOT / "notebooks" / "01_data_inspection.py")
+    assert {key: defaults[key] for key in ("n", "size", "seed")} == {
+        key: cohort[key] for key in ("n", "size", "seed")
+    }
+    for notebook in NOTEBOOKS:
+        weights = notebook_parameters(ROOT / "notebooks" / f"{notebook}.py").get("weights")
+        assert weights in (None, demo["weights"]), notebook
+
+
+def test_patches_of_every_profile_fit_its_radiographs() -> None:
+    for name in PROFILES:
+        found = settings(profile=name)
+        default = notebook_parameters(ROOT / "notebooks" / "06_resnet50_patches.py")["patch_size"]
+        size = found["notebooks"]["06_resnet50_patches"].get("patch_size", default)
+        assert 32 <= size <= found["cohort"]["size"], name
+
+
+def test_a_shared_parameter_reaches_the_notebooks_that_have_it() -> None:
+    found = settings("epochs=3")["notebooks"]
+    assert {name for name, values in found.items() if values} == set(TRAINING)
+    assert all(found[name] == {"epochs": 3} for name in TRAINING)
+
+
+def test_a_notebooks_own_parameter_reaches_no_other() -> None:
+    found = settings("04_xception.epochs=3")["notebooks"]
+    assert found["04_xception"] == {"epochs": 3}
+    assert not any(values for name, values in found.items() if name != "04_xception")
+
+
+def test_the_last_override_counts() -> None:
+    found = settings("epochs=3", "04_xception.epochs=2", "06_resnet50_patches.patch_size=64")
+    assert [found["notebooks"][name]["epochs"] for name in TRAINING] == [3, 2, 3, 3]
+    found = settings("04_xception.epochs=2", "epochs=3")
+    assert [found["notebooks"][name]["epochs"] for name in TRAINING] == [3, 3, 3, 3]
+
+
+def test_an_override_for_all_beats_a_profiles_own_value() -> None:
+    found = settings("views=5", profile="rsna-500px")["notebooks"]
+    assert found["07_patch_size_study"]["views"] == 5
+
+
+@pytest.mark.parametrize("text", ["1e-4", "0.0001", "1.0e-4", "1E-4"])
+def test_floats_may_be_written_in_any_form(text: str) -> None:
+    found = settings(f"learning_rate={text}")["notebooks"]["03_inception_v3"]
+    assert found["learning_rate"] == pytest.approx(1e-4)
+
+
+def test_a_whole_number_does_for_a_float() -> None:
+    value = settings("dropout=0")["notebooks"]["03_inception_v3"]["dropout"]
+    assert value == 0 and isinstance(value, float)
+
+
+def test_values_may_hold_equals_signs_and_dots(tmp_path: Path) -> None:
+    found = settings("10_real_radiographs.study=a=b.c")["notebooks"]
+    assert found["10_real_radiographs"] == {"study": "a=b.c"}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("epochs", ["'epochs'", "KEY=VALUE"]),
+        ("epoch=3", ["'epoch'", "epochs"]),
+        ("04_xception.epoch=3", ["04_xception", "'epoch'", "epochs"]),
+        ("04_exception.epochs=3", ["'04_exception'", "04_xception"]),
+        ("01_data_inspection.epochs=3", ["01_data_inspection", "'epochs'"]),
+        ("epochs=2.5", ["epochs=2.5", "float", "int such as 7"]),
+        ("epochs=true", ["epochs=True", "bool", "int such as 7"]),
+        ("epochs=seven", ["epochs='seven'", "str", "int such as 7"]),
+        ("epochs=", ["epochs=None"]),
+        ("learning_rate=true", ["learning_rate=True", "bool", "float"]),
+        ("learning_rate=fast", ["learning_rate='fast'", "str", "float"]),
+        ("schedule=3", ["schedule=3", "int", "str such as 'plateau'"]),
+        ("04_xception.keep_maps=1", ["keep_maps=1", "int", "bool such as True"]),
+        ("epochs=[1, 2]", ["epochs=[1, 2]", "list"]),
+        ("run_dir=elsewhere", ["run_dir"]),
+        ("04_xception.run_dir=elsewhere", ["run_dir"]),
+        ("04_xception.weights=imagenet", ["weights"]),
+    ],
+)
+def test_what_no_notebook_takes_is_refused(override: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        settings(override)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_unknown_profile_names_those_there_are() -> None:
+    with pytest.raises(InputError, match="'dmeo'") as caught:
+        load_profile("dmeo", ROOT)
+    assert all(name in str(caught.value) for name in PROFILES)
+    with pytest.raises(InputError, match=r"absent\.yaml"):
+        load_profile("absent.yaml", ROOT)
+
+
+def test_a_profile_by_its_path(tmp_path: Path) -> None:
+    path = written(tmp_path, {"cohort": PHANTOM, "parameters": {"epochs": 2}})
+    found = settings("seed=9", profile=path)
+    assert (found["profile"], found["title"], found["weights"]) == ("mine", "mine", "random")
+    assert found["cohort"] == PHANTOM
+    assert found["notebooks"]["03_inception_v3"] == {"epochs": 2, "seed": 9}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("cohort: [", "YAML"),
+        ("", "None"),
+        ("- demo", "demo"),
+        ({"weights": "random"}, "cohort is needed"),
+        ({"cohort": PHANTOM, "parametres": {"epochs": 2}}, "parametres"),
+        ({"cohort": PHANTOM, "parameters": {"epoch": 2}}, "'epoch'"),
+        ({"cohort": PHANTOM, "parameters": {"epochs": "2"}}, "epochs='2'"),
+        ({"cohort": PHANTOM, "notebooks": {"03": {"epochs": 2}}}, "'03'"),
+        ({"cohort": {**PHANTOM, "px": 3}}, "px=3"),
+        ({"cohort": {**PHANTOM, "size": "80"}}, "size='80'"),
+        ({"cohort": {**PHANTOM, "n": True}}, "n=True"),
+        ({"cohort": {**PHANTOM, "source": "mri"}}, "'mri'"),
+        ({"cohort": {"n": 40}}, "None"),
+        ({"cohort": 40}, "cohort"),
+        ({"cohort": PHANTOM, "parameters": ["epochs"]}, "parameters"),
+        ({"cohort": PHANTOM, "notebooks": {"04_xception": 3}}, "04_xception"),
+    ],
+    ids=str,
+)
+def test_a_profile_that_cannot_be_meant_is_refused(
+    content: Any, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        settings(profile=written(tmp_path, content))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_notebook_needs_one_parameters_cell(count: int, tmp_path: Path) -> None:
+    source = tmp_path / "notebook.py"
+    source.write_text('# %% tags=["parameters"]\nseed = 0\n\n' * count + "# %%\nprint(1)\n")
+    with pytest.raises(InputError, match=f"has {count} parameters cells"):
+        notebook_parameters(source)
+
+
+def test_parameters_are_read_without_running_the_notebook(tmp_path: Path) -> None:
+    source = tmp_path / "notebook.py"
+    source.write_text(
+        '# %%\nraise SystemExit\n\n# %% tags=["parameters"]\nrate = -1e-3  # why\nsizes = [1, 2]\n'
+    )
+    assert notebook_parameters(source) == {"rate": -1e-3, "sizes": [1, 2]}

@@ -1,0 +1,437 @@
+"""Training end to end on a tiny cohort: what is learned, what is kept, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import sealed, tiny_base, tiny_cohort
+
+from boneage_lib.data import AgeNormalizer, Cohort
+from boneage_lib.errors import InputError
+from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES
+from boneage_lib.networks import NETWORKS, build_head, heads, network
+from boneage_lib.training import Settings, Trained, draw_epochs, extraction, patch_study, train
+from boneage_lib.training.fitting import BankBatches, fit_head
+from boneage_lib.training.train import check_trainable, recipe
+
+SIZE = 71  # the least that Xception accepts
+SETTINGS = Settings(epochs=3, draws_per_cell=12, views=2, learning_rate=0.02, seed=1)
+PATCHES = replace(SETTINGS, patch_count=2, patch_size=32, evaluation_patches=4)
+
+
+class Watched:
+    """Radiographs that remember which rows were looked at."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images, self.shape, self.rows = images, images.shape, set[int]()
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        self.rows.add(int(row))
+        return np.asarray(self.images[row])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_a_tiny_base() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extraction, "frozen_backbone", tiny_base)
+        patch.setattr(heads, "frozen_backbone", tiny_base)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Cohort:
+    return tiny_cohort(size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bank")
+
+
+@pytest.fixture(scope="module")
+def trained(cohort: Cohort, bank: Path) -> Callable[[str], Trained]:
+    """Networks trained on the tiny cohort, each when first asked for."""
+    done: dict[str, Trained] = {}
+
+    def get(name: str) -> Trained:
+        if name not in done:
+            settings = PATCHES if NETWORKS[name].patches else SETTINGS
+            done[name] = train(name, cohort, settings, bank, verbose=False)
+        return done[name]
+
+    return get
+
+
+def same(one: Trained, two: Trained) -> bool:
+    pairs = zip(one.head.get_weights(), two.head.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def mean_error(predictions: pd.DataFrame, split: str) -> float:
+    rows = predictions[predictions["split"] == split]
+    return float((rows["predicted_months"] - rows["boneage_months"]).abs().mean())
+
+
+def test_draws_are_resampled_once_and_shuffled_anew_every_epoch(cohort: Cohort) -> None:
+    draws = draw_epochs(cohort, SETTINGS)
+    assert draws.shape == (3, 12 * 2 * 10)
+    assert set(draws.ravel()) <= set(cohort.rows("train"))
+    for epoch in draws[1:]:
+        np.testing.assert_array_equal(np.sort(epoch), np.sort(draws[0]))
+        assert (epoch != draws[0]).any()
+    np.testing.assert_array_equal(draws, draw_epochs(cohort, SETTINGS))
+    assert (draws != draw_epochs(cohort, replace(SETTINGS, seed=2))).any()
+
+
+def test_without_resampling_an_epoch_is_the_training_set(cohort: Cohort) -> None:
+    for epoch in draw_epochs(cohort, replace(SETTINGS, draws_per_cell=0)):
+        np.testing.assert_array_equal(np.sort(epoch), cohort.rows("train"))
+
+
+@pytest.mark.parametrize("name", ["xception", "resnet50_patches"])
+def test_a_network_learns_what_brightness_tells_about_age(
+    trained: Callable[[str], Trained], name: str
+) -> None:
+    predictions = trained(name).predictions
+    for split in ("validation", "test"):
+        ages = predictions.loc[predictions["split"] == split, "boneage_months"]
+        constant = float((ages - ages.median()).abs().mean())
+        assert mean_error(predictions, split) < 0.6 * constant
+
+
+def test_the_same_seed_trains_the_same_network_from_an_empty_bank(
+    trained: Callable[[str], Trained], cohort: Cohort, tmp_path: Path
+) -> None:
+    first, again = (
+        trained("xception"),
+        train("xception", cohort, SETTINGS, tmp_path, verbose=False),
+    )
+    assert same(first, again)
+    pd.testing.assert_frame_equal(first.history, again.history)
+    pd.testing.assert_frame_equal(first.predictions, again.predictions)
+
+
+def test_predictions_hold_every_held_out_radiograph_in_order(
+    trained: Callable[[str], Trained], cohort: Cohort
+) -> None:
+    predictions = trained("xception").predictions
+    columns = ["id", "split", "female", "boneage_months"]
+    assert list(predictions) == [*columns, "predicted_months"]
+    rows = np.concatenate([cohort.rows("validation"), cohort.rows("test")])
+    expected = cohort.labels.loc[rows, columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(predictions[columns], expected)
+    assert np.isfinite(predictions["predicted_months"]).all()
+
+
+def test_history_has_a_row_an_epoch_in_months_and_one_kept(
+    trained: Callable[[str], Trained],
+) -> None:
+    result = trained("xception")
+    history, std = result.history, result.normalizer.std_months
+    assert list(history) == [
+        "epoch",
+        "loss",
+        "val_loss",
+        "mae_months",
+        "val_mae_months",
+        "learning_rate",
+        "kept",
+    ]
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history["kept"].sum() == 1
+    assert history["kept"].idxmax() == history["val_loss"].idxmin()
+    # A mean absolute error is never above the root of the mean square.
+    assert (history["val_mae_months"] <= std * np.sqrt(history["val_loss"]) + 1e-4).all()
+    assert (history["val_mae_months"] > 0.3 * std * np.sqrt(history["val_loss"])).all()
+    np.testing.assert_allclose(history["learning_rate"], 0.02, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["xception", "resnet50_patches"])
+def test_the_kept_epochs_weights_made_the_predictions(
+    trained: Callable[[str], Trained], name: str
+) -> None:
+    result = trained(name)
+    validation = (result.predictions["split"] == "validation").to_numpy()
+    age_z = result.normalizer.to_z(result.predictions["boneage_months"].to_numpy())
+    # Training watches the loss of single looks.
+    loss = np.mean((result.looks_z - age_z[:, None])[validation] ** 2)
+    kept = result.history.loc[result.history["kept"], "val_loss"].item()
+    assert loss == pytest.approx(kept, rel=1e-4)
+    assert kept == result.history["val_loss"].min()
+
+
+@pytest.mark.parametrize("name", ["xception", "xception_attention"])
+def test_the_whole_network_gives_the_predictions_of_bare_radiographs(
+    trained: Callable[[str], Trained], cohort: Cohort, name: str
+) -> None:
+    result = trained(name)
+    rows = np.concatenate([cohort.rows("validation"), cohort.rows("test")])
+    image = np.repeat(cohort.images[rows][..., None].astype("float32"), 3, axis=-1) / 127.5 - 1
+    female = cohort.labels["female"].to_numpy()[rows].astype("float32")[:, None]
+    answer = keras.ops.convert_to_numpy(result.model(SIZE, None)([image, female]))
+    months = result.normalizer.to_months(np.asarray(answer)[:, 0])
+    np.testing.assert_allclose(months, result.predictions["predicted_months"], atol=0.05)
+
+
+def test_patch_networks_average_the_paper_s_number_of_patches(
+    trained: Callable[[str], Trained],
+) -> None:
+    result = trained("resnet50_patches")
+    looks = result.looks_z
+    assert looks.shape == (24, 9), "nine patches are kept for studying their number"
+    assert (looks.std(axis=1) > 0).all()
+    np.testing.assert_allclose(
+        result.predictions["predicted_months"],
+        result.normalizer.to_months(looks[:, :4].mean(axis=1)),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_augments_and_evaluation_does_not(name: str) -> None:
+    training = recipe(network(name), PATCHES, training=True)
+    evaluation = recipe(network(name), PATCHES, training=False)
+    patches = NETWORKS[name].patches
+    assert training.augmentation == (PATCHED_IMAGES if patches else WHOLE_IMAGES)
+    assert evaluation.augmentation == UNAUGMENTED
+    assert (training.looks(), evaluation.looks()) == ((2, 9) if patches else (1, 1))
+    more = recipe(network(name), replace(PATCHES, evaluation_patches=20), training=False)
+    assert more.looks() == (20 if patches else 1)
+
+
+def test_the_normalizer_knows_the_resampled_training_ages_alone(
+    trained: Callable[[str], Trained], cohort: Cohort
+) -> None:
+    drawn = cohort.labels["boneage_months"].to_numpy()[draw_epochs(cohort, SETTINGS)[0]]
+    assert trained("xception").normalizer == AgeNormalizer.fit(drawn)
+
+
+def test_test_labels_do_not_leak_into_the_network(
+    trained: Callable[[str], Trained], cohort: Cohort, tmp_path: Path
+) -> None:
+    labels = cohort.labels.copy()
+    labels.loc[labels["split"] == "test", "boneage_months"] = 228 - 0.3 * np.arange(12)
+    changed = train("xception", sealed(labels, cohort.images), SETTINGS, tmp_path, verbose=False)
+    first = trained("xception")
+    assert same(first, changed)
+    assert first.normalizer == changed.normalizer
+    pd.testing.assert_series_equal(
+        first.predictions["predicted_months"], changed.predictions["predicted_months"]
+    )
+
+
+def test_provenance_says_what_it_was_trained_on(
+    trained: Callable[[str], Trained], cohort: Cohort
+) -> None:
+    record = trained("xception").provenance
+    assert record["cohort"] == cohort.checksum
+    assert record["base"]["backbone"] == "xception"
+    assert record["base"]["weights"]["kind"] == "random"
+    assert record["views"] <= SETTINGS.views * len(cohort.rows("train"))
+    assert set(record["seconds"]) == {"features", "head"}
+
+
+def test_a_line_an_epoch_is_printed_without_times(
+    trained: Callable[[str], Trained],
+    cohort: Cohort,
+    bank: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trained("xception")
+    capsys.readouterr()
+    train("xception", cohort, replace(SETTINGS, epochs=1, views=1), bank, splits=("validation",))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("epoch 1/1  loss ") and line.endswith(" months")
+
+
+# The head's own loop, on features made up here.
+
+
+class Noting(BankBatches):
+    """Batches that remember which places each epoch asked for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked: list[tuple[int, int]] = []
+
+    def __getitem__(self, step: int) -> Any:
+        self.asked.append((self.epoch, step))
+        return super().__getitem__(step)
+
+
+def feature_batches(
+    epochs: int = 1, n: int = 20, factor: float = 1.0, batch_size: int = 4
+) -> Noting:
+    """Features of two looks; the first channel is the age."""
+    rng = np.random.default_rng(0)
+    ages = rng.normal(size=n)
+    features = np.stack([ages, rng.normal(size=n)], axis=1)[:, None].repeat(2, axis=1) * factor
+    places = np.stack([np.random.default_rng(epoch).permutation(n) for epoch in range(epochs)])
+    female = places % 2
+    return Noting(features.astype("float32"), places, female, ages[places], batch_size)
+
+
+NORMALIZER = AgeNormalizer(100.0, 50.0)
+
+
+def test_batches_keep_all_looks_of_a_radiograph_with_its_sex_and_age() -> None:
+    batches = feature_batches(epochs=2, n=10)
+    assert len(batches) == 3
+    for epoch in range(2):
+        for step in range(3):
+            (features, female), age_z = batches[step]
+            chosen = batches.places[epoch, 4 * step : 4 * step + 4]
+            assert len(features) == len(female) == len(age_z) == 2 * len(chosen)
+            np.testing.assert_allclose(features[:, 0], age_z[:, 0], rtol=1e-6)
+            np.testing.assert_array_equal(female[:, 0], np.repeat(chosen % 2, 2))
+        batches.on_epoch_end()
+    assert batches[0][1].shape == (8, 1), "after the last epoch the first comes round again"
+
+
+def test_every_epoch_trains_on_its_own_draws_once() -> None:
+    batches = feature_batches(epochs=3)
+    settings = Settings(epochs=3, schedule="constant", stop_patience=0)
+    head = build_head("resnet50_patches", (2,))
+    fit_head(head, batches, feature_batches(), NORMALIZER, settings, verbose=False)
+    # Keras may look at the first batches beforehand to learn their shapes.
+    trained_on = batches.asked[-15:]
+    assert trained_on == [(epoch, step) for epoch in range(3) for step in range(5)]
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("sawtooth", 1e-5), ("exponential", 1e-5)])
+def test_per_step_schedules_reach_the_optimizer(schedule: str, last: float) -> None:
+    head = build_head("resnet50_patches", (2,))
+    settings = Settings(epochs=2, schedule=schedule, stop_patience=0)
+    fit_head(head, feature_batches(2), feature_batches(), NORMALIZER, settings, verbose=False)
+    assert float(head.optimizer.learning_rate) == pytest.approx(last, rel=1e-4)
+
+
+def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:
+    batches, validation = feature_batches(20), feature_batches()
+    validation.age_z = -validation.age_z  # the better the training, the worse the validation
+    settings = Settings(epochs=20, learning_rate=0.1, stop_patience=2, schedule="constant")
+    head = build_head("resnet50_patches", (2,))
+    history = fit_head(head, batches, validation, NORMALIZER, settings, verbose=False)
+    best = int(history["val_loss"].idxmin())
+    assert history["kept"].tolist() == [epoch == best for epoch in range(len(history))]
+    assert len(history) == best + 1 + 2
+    (features, female), age_z = validation[0]
+    losses = []
+    for step in range(len(validation)):
+        (features, female), age_z = validation[step]
+        losses.append((np.asarray(head.predict_on_batch([features, female])) - age_z) ** 2)
+    assert np.concatenate(losses).mean() == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+def test_a_training_that_diverges_is_refused_by_name_and_rate() -> None:
+    settings = Settings(epochs=2, learning_rate=0.9)
+    head = build_head("resnet50_patches", (2,))
+    batches = feature_batches(2, factor=1e30)
+    with pytest.raises(InputError, match="resnet50_patches_head diverged.*learning_rate.*0.9"):
+        fit_head(head, batches, feature_batches(factor=1e30), NORMALIZER, settings, verbose=False)
+
+
+# What is refused before anything long begins.
+
+
+def relabeled(cohort: Cohort, **columns: Any) -> Cohort:
+    labels = cohort.labels.copy()
+    train_rows = labels["split"] == "train"
+    for name, value in columns.items():
+        labels.loc[train_rows, name] = value
+    return sealed(labels, cohort.images)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_an_empty_split_is_refused(cohort: Cohort, split: str) -> None:
+    kept = cohort.rows(split)
+    labels = cohort.labels.drop(index=kept).reset_index(drop=True)
+    without = sealed(labels, np.delete(cohort.images, kept, axis=0))
+    with pytest.raises(InputError, match=f"no {split} radiographs"):
+        check_trainable(network("xception"), without, SETTINGS, None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"female": 1}, "40 distinct ages and 1 sexes"),
+        ({"boneage_months": 60.0}, "1 distinct ages"),
+    ],
+)
+def test_one_sex_or_one_age_is_refused(cohort: Cohort, columns: dict[str, Any], found: str) -> None:
+    with pytest.raises(InputError, match=found):
+        check_trainable(network("xception"), relabeled(cohort, **columns), SETTINGS, None)
+
+
+def test_a_batch_larger_than_the_data_is_refused(cohort: Cohort) -> None:
+    check_trainable(network("xception"), cohort, replace(SETTINGS, batch_size=40), None)
+    with pytest.raises(InputError, match="batch_size=41 with 40 training"):
+        check_trainable(network("xception"), cohort, replace(SETTINGS, batch_size=41), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "found"),
+    [
+        ("resnet50_patches", replace(PATCHES, patch_size=72), "patches of 72 px for .* 71 px"),
+        ("resnet50_patches", replace(PATCHES, patch_size=31), "31 px for ResNet50"),
+        ("inception_v3", SETTINGS, "71 px for InceptionV3.*at least 75 px"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_before_any_work(
+    cohort: Cohort, tmp_path: Path, name: str, settings: Settings, found: str
+) -> None:
+    with pytest.raises(InputError, match=found):
+        train(name, cohort, settings, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_weights_are_refused_before_any_work(cohort: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no weights at"):
+        train("xception", cohort, SETTINGS, tmp_path / "bank", tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_patch_study_scores_validation_radiographs_and_leaves_the_test_set_alone(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    watched = Watched(cohort.images)
+    progress: list[tuple[int, int]] = []
+    study, curves = patch_study(
+        replace(cohort, images=watched),
+        SETTINGS,
+        ((1, 64), (4, 32)),
+        tmp_path,
+        progress=lambda done, n: progress.append((done, n)),
+    )
+    assert watched.rows <= set(cohort.rows("train")) | set(cohort.rows("validation"))
+    assert set(cohort.rows("validation")) <= watched.rows
+    assert list(study) == [
+        "patch_count",
+        "patch_size",
+        "pixels",
+        "budget",
+        "patches_a_step",
+        "loss",
+        "val_loss",
+        "mae_months",
+        "errors_months",
+    ]
+    assert study["pixels"].tolist() == [64**2, 4 * 32**2]
+    assert study["budget"].tolist() == [64**2 / SIZE**2, 4 * 32**2 / SIZE**2]
+    assert study["patches_a_step"].tolist() == [8, 32]
+    for row in study.itertuples():
+        assert len(row.errors_months) == len(cohort.rows("validation"))
+        assert row.mae_months == pytest.approx(row.errors_months.mean())
+    # One epoch each, and the same number of steps whatever the patches.
+    steps = curves.groupby(["patch_count", "patch_size"])["step"]
+    assert steps.max().to_dict() == {(1, 64): 30, (4, 32): 30}
+    last = curves.groupby("patch_count")["loss"].last()
+    np.testing.assert_allclose(last, study.set_index("patch_count")["loss"], rtol=1e-4)
+    assert progress[-1][0] == progress[-1][1]
