@@ -127,7 +127,7 @@ show(
 row = int(cohort.rows("train")[0])
 image, image_id = cohort.images[row], int(cohort.labels["id"].iloc[row])
 views = [draw_view(image, image_id, k, Recipe(WHOLE_IMAGES), seed)[0] for k in range(3)]
-figures.augmented_views(image, views)
+figures.augmented_views(image, views, columns=4)
 
 # %% [markdown]
 # ## Patches

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ def predictions(name: str) -> pd.DataFrame:
 
 def result(name: str, kind: str = "synthetic", weights: str = "random") -> dict[str, Any]:
     """What ``results/<name>.json`` holds, see `boneage_lib.report.keep`."""
+    return deepcopy(_result(name, kind, weights))
+
+
+@cache
+def _result(name: str, kind: str, weights: str) -> dict[str, Any]:
     splits = {str(s): rows.reset_index(drop=True) for s, rows in predictions(name).groupby("split")}
     train = labels().query("split == 'train'")["boneage_months"].to_numpy()
     guess = constant_guess(train, splits["test"])

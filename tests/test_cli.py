@@ -15,6 +15,7 @@ from made_up_run import ROOT, predictions, strict_json
 
 from boneage_lib import cli
 from boneage_lib.data import Cohort
+from boneage_lib.report.pipeline import settle
 
 
 class Outcome(NamedTuple):
@@ -60,7 +61,7 @@ def predictions_csv(tmp_path: Path) -> Path:
 def refused(outcome: Outcome, *words: str) -> None:
     assert outcome.code == 2
     assert outcome.out == ""
-    assert outcome.err.startswith("boneage: "), outcome.err
+    assert outcome.err.strip().startswith("boneage: "), outcome.err
     assert "Traceback" not in outcome.err
     for word in words:
         assert word in outcome.err
@@ -78,6 +79,7 @@ def profile(folder: Path, cohort: dict[str, object], **more: object) -> Path:
         (["dmeo"], ["'dmeo'", "demo", "rsna-500px"]),
         (["demo", "-p", "epoch=3"], ["'epoch'", "epochs"]),
         (["demo", "-p", "epochs=many"], ["epochs='many'", "int"]),
+        (["demo", "-p", "cohort.n=40"], ["cohort"]),
         (["demo", "--weights", "EMPTY"], ["inception_v3*notop*.h5", "EMPTY", "none"]),
         (["demo", "--weights", "ABSENT"], ["ABSENT", "imagenet, random, or a folder"]),
         (["demo", "--source", "EMPTY"], ["demo", "--source", "synthetic"]),
@@ -233,25 +235,27 @@ def test_prepare_refuses_a_source_without_radiographs(
             "\n".join(["id,boneage,male", *rows]) + "\n"
         )
     before = sorted(tmp_path.rglob("*"))
-    refused(boneage("prepare", source, "--out", tmp_path / "cohort", "--size", 32), str(source))
+    said = str(source) if inside == "absent" else "no radiographs"
+    refused(boneage("prepare", source, "--out", tmp_path / "cohort", "--size", 32), said)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_runs_step_refuses_a_source_without_radiographs(boneage: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    cohort = {"source": "rsna", "folder": str(tmp_path), "n": 300, "size": 80, "seed": 0}
-    (run / "parameters.yaml").write_text(yaml.safe_dump({"cohort": cohort}))
-    refused(boneage("step", "cohort", "--folder", run), str(tmp_path))
+    settings = settle("rsna-500px", tmp_path, None, [])
+    (run / "parameters.yaml").write_text(yaml.safe_dump(settings))
+    refused(boneage("step", "cohort", "--folder", run), "no radiographs")
     assert [path.name for path in run.iterdir()] == ["parameters.yaml"]
 
 
 def test_a_runs_step_draws_its_cohort(boneage: Command, tmp_path: Path) -> None:
-    cohort = {"source": "phantom", "n": 20, "size": 32, "seed": 4}
-    (tmp_path / "parameters.yaml").write_text(yaml.safe_dump({"cohort": cohort}))
+    mine = profile(tmp_path, {"n": 20, "size": 80, "seed": 4})
+    settings = settle(str(mine), None, None, ["patch_size=40"])
+    (tmp_path / "parameters.yaml").write_text(yaml.safe_dump(settings))
     assert boneage("step", "cohort", "--folder", tmp_path).code == 0
     drawn = Cohort.open(tmp_path / "cohort")
-    assert (len(drawn), drawn.size, drawn.info["seed"]) == (20, 32, 4)
+    assert (len(drawn), drawn.size, drawn.info["seed"]) == (20, 80, 4)
     assert np.ptp(drawn.images) > 100
 
 

@@ -12,7 +12,8 @@ import pytest
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import NotebookFailed, execute, published
 
-SOURCE = """
+KERNEL = {"display_name": "Python 3", "name": "python3"}
+SOURCE = """\
 # %% [markdown]
 # # Add two numbers
 
@@ -124,7 +125,7 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(source: Path, tmp_
 def test_published_notebooks_lack_what_was_injected() -> None:
     new = nbformat.v4
     notebook = new.new_notebook(
-        metadata={"papermill": {"duration": 3.1}, "kernelspec": {"name": "python3"}},
+        metadata={"papermill": {"duration": 3.1}, "kernelspec": dict(KERNEL)},
         cells=[
             new.new_code_cell("n = 1", metadata={"tags": ["parameters"]}, execution_count=1),
             new.new_code_cell("n = 9", metadata={"tags": ["injected-parameters"]}),
@@ -141,4 +142,4 @@ def test_published_notebooks_lack_what_was_injected() -> None:
     assert [cell.source for cell in found.cells] == ["n = 1", "Text", "n"]
     assert found.cells[-1].execution_count == found.cells[-1].outputs[0].execution_count == 2
     assert found.cells[-1].metadata == {"tags": ["kept"]}
-    assert found.metadata == {"kernelspec": {"name": "python3"}}
+    assert found.metadata == {"kernelspec": KERNEL}

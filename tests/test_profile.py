@@ -60,9 +60,8 @@ def test_notebooks_default_to_the_demo_profile() -> None:
     assert not any(demo["notebooks"].values()), "the demo profile changes no default"
     cohort = demo["cohort"]
     defaults = notebook_parameters(ROOT / "notebooks" / "01_data_inspection.py")
-    assert {key: defaults[key] for key in ("n", "size", "seed")} == {
-        key: cohort[key] for key in ("n", "size", "seed")
-    }
+    made_here = {key: value for key, value in defaults.items() if key != "run_dir"}
+    assert made_here == {key: value for key, value in cohort.items() if key != "source"}
     for notebook in NOTEBOOKS:
         weights = notebook_parameters(ROOT / "notebooks" / f"{notebook}.py").get("weights")
         assert weights in (None, demo["weights"]), notebook
@@ -157,7 +156,7 @@ def test_a_profile_by_its_path(tmp_path: Path) -> None:
     path = written(tmp_path, {"cohort": PHANTOM, "parameters": {"epochs": 2}})
     found = settings("seed=9", profile=path)
     assert (found["profile"], found["title"], found["weights"]) == ("mine", "mine", "random")
-    assert found["cohort"] == PHANTOM
+    assert found["cohort"].items() >= PHANTOM.items()
     assert found["notebooks"]["03_inception_v3"] == {"epochs": 2, "seed": 9}
 
 

@@ -94,9 +94,9 @@ def test_what_is_missing_names_its_notebook_and_the_command(
 
 def test_a_run_without_a_cohort_draws_one_and_keeps_it(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    drawn = run.cohort_or_phantoms(20, 32, 5)
+    drawn = run.cohort_or_phantoms(20, 32, 5, 0.25)
     assert drawn.synthetic and (len(drawn), drawn.size) == (20, 32)
-    again = run.cohort_or_phantoms(30, 40, 6)
+    again = run.cohort_or_phantoms(30, 40, 6, 0.5)
     assert again.checksum == drawn.checksum
 
 

@@ -13,6 +13,9 @@ from boneage_lib.paper import published
 from boneage_lib.training import SCHEDULES, Settings
 from boneage_lib.training.schedules import DecayPerStep, KeepBest, callbacks
 
+# Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
 
 def rates(settings: Settings, steps: int) -> np.ndarray:
     """The rate of every step under the per-step schedule: (epochs, steps)."""

@@ -18,8 +18,11 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES
 from boneage_lib.networks import NETWORKS, build_head, heads, network
 from boneage_lib.training import Settings, Trained, draw_epochs, extraction, patch_study, train
-from boneage_lib.training.fitting import BankBatches, fit_head
+from boneage_lib.training.fitting import BankBatches, EpochLines, fit_head
 from boneage_lib.training.train import check_trainable, recipe
+
+# Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
 SIZE = 71  # the least that Xception accepts
 SETTINGS = Settings(epochs=3, draws_per_cell=12, views=2, learning_rate=0.02, seed=1)
@@ -238,17 +241,11 @@ def test_provenance_says_what_it_was_trained_on(
     assert set(record["seconds"]) == {"features", "head"}
 
 
-def test_a_line_an_epoch_is_printed_without_times(
-    trained: Callable[[str], Trained],
-    cohort: Cohort,
-    bank: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    trained("xception")
-    capsys.readouterr()
-    train("xception", cohort, replace(SETTINGS, epochs=1, views=1), bank, splits=("validation",))
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("epoch 1/1  loss ") and line.endswith(" months")
+def test_a_line_an_epoch_is_printed_without_times(capsys: pytest.CaptureFixture[str]) -> None:
+    logs = {"loss": 0.5, "val_loss": 0.25, "val_mae": 0.4}
+    EpochLines(7, std_months=50.0).on_epoch_end(2, logs)
+    expected = "epoch 3/7  loss 0.500  validation loss 0.250  validation error 20.0 months\n"
+    assert capsys.readouterr().out == expected
 
 
 # The head's own loop, on features made up here.
@@ -300,17 +297,19 @@ def test_every_epoch_trains_on_its_own_draws_once() -> None:
     settings = Settings(epochs=3, schedule="constant", stop_patience=0)
     head = build_head("resnet50_patches", (2,))
     fit_head(head, batches, feature_batches(), NORMALIZER, settings, verbose=False)
-    # Keras may look at the first batches beforehand to learn their shapes.
-    trained_on = batches.asked[-15:]
-    assert trained_on == [(epoch, step) for epoch in range(3) for step in range(5)]
+    # Keras looks at some batches beforehand to learn their shapes.
+    epochs = np.array(batches.asked[-15:]).reshape(3, 5, 2)
+    np.testing.assert_array_equal(epochs[..., 1], np.tile(np.arange(5), (3, 1)))
+    rows = epochs[..., 0] % 3
+    assert (rows == rows[:, :1]).all(), "an epoch mixes the draws of two"
+    assert sorted(rows[:, 0]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize(("schedule", "last"), [("sawtooth", 1e-5), ("exponential", 1e-5)])
-def test_per_step_schedules_reach_the_optimizer(schedule: str, last: float) -> None:
+def test_per_step_schedules_reach_the_optimizer() -> None:
     head = build_head("resnet50_patches", (2,))
-    settings = Settings(epochs=2, schedule=schedule, stop_patience=0)
+    settings = Settings(epochs=2, schedule="sawtooth", stop_patience=0)
     fit_head(head, feature_batches(2), feature_batches(), NORMALIZER, settings, verbose=False)
-    assert float(head.optimizer.learning_rate) == pytest.approx(last, rel=1e-4)
+    assert float(head.optimizer.learning_rate) == pytest.approx(1e-5, rel=1e-4)
 
 
 def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:
@@ -322,7 +321,6 @@ def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:
     best = int(history["val_loss"].idxmin())
     assert history["kept"].tolist() == [epoch == best for epoch in range(len(history))]
     assert len(history) == best + 1 + 2
-    (features, female), age_z = validation[0]
     losses = []
     for step in range(len(validation)):
         (features, female), age_z = validation[step]

@@ -1,5 +1,6 @@
 """The four networks of section V: a frozen backbone, the sex input, a head."""
 
+from boneage_lib import backend  # noqa: F401  (loads Keras quietly, before anything else does)
 from boneage_lib.networks.attention import SpatialAttention
 from boneage_lib.networks.backbones import (
     as_expected,

@@ -25,7 +25,13 @@ NOTEBOOKS = (
     "10_real_radiographs",
 )
 COHORT_SOURCES = ("phantom", "rsna")
-COHORT_KEYS: dict[str, Any] = {"source": str, "n": int, "size": int, "seed": int, "variation": (int, float)}
+COHORT_KEYS: dict[str, Any] = {
+    "source": str,
+    "n": int,
+    "size": int,
+    "seed": int,
+    "variation": (int, float),
+}
 TOP_KEYS = {"title", "cohort", "weights", "parameters", "notebooks"}
 #: Set for every notebook by the run itself.
 RUN_PARAMETERS = ("run_dir", "weights")

@@ -1,5 +1,6 @@
 """Training: settings, feature bank, heads, histories."""
 
+from boneage_lib import backend  # noqa: F401  (loads Keras quietly, before anything else does)
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.feature_bank import Bank, fill_bank
 from boneage_lib.training.patch_study import patch_study
