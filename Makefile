@@ -58,7 +58,7 @@ report: $(STAMP)
 
 # Notebooks in their order and one after another: each reads what earlier ones wrote to runs/demo.
 test: lint
-	$(BIN)/pytest -n 2 tests --ignore tests/run
+	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/run
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	$(BIN)/pytest tests/run

@@ -24,10 +24,13 @@ RESULTS = {
     "08_ensemble_analysis": "results/metrics.json",
     "09_claims": "results/claims.json",
 }
+# The study of real radiographs that stands beside every run's own numbers, once it is kept.
+STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
 NEEDS = {
+    **{notebook: [COHORT, *STUDY] for notebook in NETWORKS},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
     # The attention network looks at the same feature maps as Xception's.
-    "05_xception_attention": [COHORT, RESULTS["04_xception"]],
+    "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
     "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORKS],
     "09_claims": [RESULTS["08_ensemble_analysis"], RESULTS["07_patch_size_study"]],
 }
@@ -79,7 +82,8 @@ for notebook in NOTEBOOKS:
 rule book:
     input:
         [f"notebooks/{notebook}.ipynb" for notebook in NOTEBOOKS],
-        [str(file) for file in sorted((ROOT / "book").rglob("*.*"))],
+        # Every page but the one that each run writes for itself.
+        [str(file) for file in sorted((ROOT / "book").rglob("*.*")) if file.stem != "this_run"],
         str(ROOT / "_config.yml"),
         str(ROOT / "_toc.yml"),
         library("report/book.py"),

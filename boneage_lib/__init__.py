@@ -1,1 +1,1 @@
-"""x."""
+"""Bone age networks of Monti and Tonazzo, as a reproducible paper."""

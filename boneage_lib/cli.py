@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from boneage_lib.errors import InputError
@@ -209,7 +210,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        console.print(f"[red]boneage:[/red] {error}", markup=True, highlight=False, soft_wrap=True)
+        console.print(f"[red]boneage:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -201,7 +201,7 @@ def test_patch_validation_keeps_the_order_and_leaves_out_missing_intervals() -> 
         {
             "patch_count": [3, 9, 9],
             "patch_size": [224, 128, 128],
-            "val_mae_months": [14.0, 17.0, 18.0],
+            "mae_months": [14.0, 17.0, 18.0],
             "low": [12.0, 15.0, np.nan],
             "high": [16.0, 19.0, np.nan],
         }

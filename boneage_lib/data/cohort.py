@@ -131,6 +131,8 @@ def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
     repeated = labels.loc[labels["id"].duplicated(), "id"].tolist()
     if repeated:
         raise InputError(f"{len(repeated)} ids appear more than once, the first: {repeated[:5]}.")
+    if (labels["id"] < 0).any():
+        raise InputError(f"Found the id {labels['id'].min()}; expected ids from 0.")
     if unknown := sorted(set(labels["split"]) - set(SPLITS)):
         raise InputError(f"Found splits {unknown}; expected {', '.join(SPLITS)}.")
     if not labels["female"].isin([0, 1]).all():

@@ -120,6 +120,24 @@ def draw_radiograph(
     return picture
 
 
+def check_phantoms(
+    n: int,
+    size: int,
+    seed: int,
+    variation: float = 1.0,
+    maturity_noise_months: float = MATURITY_NOISE_MONTHS,
+) -> None:
+    """Raise InputError for what `write_phantoms` would refuse, before anything is drawn."""
+    if n < FEWEST:
+        raise InputError(
+            f"Found n={n}; expected {FEWEST} radiographs or more, so that every split has some. "
+            "Choose a larger --n."
+        )
+    _check(size, maturity_noise_months, variation)
+    if seed < 0:
+        raise InputError(f"Found seed={seed}; expected 0 or more. Choose another --seed.")
+
+
 def _check(size: int, maturity_noise_months: float, variation: float) -> None:
     if size < SMALLEST_SIZE:
         raise InputError(
@@ -173,14 +191,7 @@ def write_phantoms(
     Raises:
         InputError: ``n``, ``size``, the noise or the seed too small, or a folder with other files.
     """
-    if n < FEWEST:
-        raise InputError(
-            f"Found n={n}; expected {FEWEST} radiographs or more, so that every split has some. "
-            "Choose a larger --n."
-        )
-    _check(size, maturity_noise_months, variation)
-    if seed < 0:
-        raise InputError(f"Found seed={seed}; expected 0 or more. Choose another --seed.")
+    check_phantoms(n, size, seed, variation, maturity_noise_months)
     check_target(Path(out))
     labels = draw_labels(n, seed)
     info = {

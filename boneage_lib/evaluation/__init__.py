@@ -8,7 +8,6 @@ from boneage_lib.evaluation.comparison import (
     paired_difference,
 )
 from boneage_lib.evaluation.ensemble import (
-    AS_PRINTED,
     WEIGHTINGS,
     combine,
     ensemble_study,
@@ -22,6 +21,7 @@ from boneage_lib.evaluation.predictions import (
     resampled,
     validate_predictions,
 )
+from boneage_lib.evaluation.printed import AS_PRINTED
 
 __all__ = [
     "AS_PRINTED",

@@ -20,8 +20,8 @@ from boneage_lib.errors import InputError
 from boneage_lib.evaluation.comparison import paired_difference
 from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.predictions import align, validate_predictions
+from boneage_lib.evaluation.printed import AS_PRINTED
 
-AS_PRINTED: dict[str, float] = {"resnet50_patches": 0.5, "inception_v3": 0.1, "xception": 0.1}
 ATTENTION = "xception_attention"
 WEIGHTINGS = ("as_printed", "normalized", "equal", "fitted")
 

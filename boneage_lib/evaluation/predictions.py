@@ -27,7 +27,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         return validate_predictions(pd.read_csv(path, float_precision="round_trip"))
     except FileNotFoundError:
         raise InputError(f"Found no file {path}; expected a prediction table (CSV).") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a readable CSV file: {error}.") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -63,7 +63,7 @@ def frozen_backbone(
         if found is None:
             raise
         raise InputError(
-            f"Could not load ImageNet weights of {BASES[name].application} from {weights!r} "
+            f"Could not load ImageNet weights of {BASES[name].application} from {found!r} "
             f"({error}). Give a folder with Keras' 'notop' files by --weights DIR (WEIGHTS=DIR for "
             "make), or --weights random for a check of the pipeline only."
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from boneage_lib.evaluation.ensemble import AS_PRINTED
+from boneage_lib.evaluation.printed import AS_PRINTED
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+
 from boneage_lib.errors import InputError
 from boneage_lib.report.front_page import front_page
 from boneage_lib.report.profile import NOTEBOOKS
@@ -15,6 +17,15 @@ from boneage_lib.report.run import Run, project_root
 
 #: Copied as they are beside the notebooks.
 PARTS = ("_config.yml", "_toc.yml", "book", "results")
+
+
+def _folded(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Code folded away under a button, outputs shown; parameters stay in sight."""
+    for cell in notebook.cells:
+        tags = cell.metadata.setdefault("tags", [])
+        if cell.cell_type == "code" and not {"parameters", "injected-parameters"} & set(tags):
+            tags.append("hide-input")
+    return notebook
 
 
 def build_book(run: Run) -> Path:
@@ -37,13 +48,14 @@ def build_book(run: Run) -> Path:
             shutil.copy2(source, pages / part)
     (pages / "notebooks").mkdir()
     for name in NOTEBOOKS:
-        shutil.copy2(run.notebooks / f"{name}.ipynb", pages / "notebooks")
+        notebook = nbformat.read(run.notebooks / f"{name}.ipynb", as_version=4)
+        nbformat.write(_folded(notebook), pages / "notebooks" / f"{name}.ipynb")
     (pages / "book" / "this_run.md").write_text(front_page(run))
     built = subprocess.run(
         [
             sys.executable,
-            "-m",
-            "jupyter_book",
+            "-c",  # jupyter-book 1 cannot be started with -m
+            "from jupyter_book.cli.main import main; main()",
             "build",
             str(pages),
             "-W",

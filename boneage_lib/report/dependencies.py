@@ -16,7 +16,7 @@ def library_files(source: Path, root: Path) -> list[Path]:
 
     Names that a room's ``__init__`` hands out are followed to the module that defines them, so
     that a change to one module of a room does not touch notebooks that use another. Imports inside
-    functions count too.
+    functions count too; those for type checkers alone do not. A module is among its own files.
 
     Args:
         source: a notebook's text (.py, percent format) or a module of the library.
@@ -29,6 +29,8 @@ def library_files(source: Path, root: Path) -> list[Path]:
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     seen: set[Path] = set()
     waiting = list(_imported(code, root))
+    if source.is_relative_to(root / PACKAGE):
+        waiting.append(source)
     while waiting:
         module = waiting.pop()
         if module not in seen:
@@ -40,7 +42,13 @@ def library_files(source: Path, root: Path) -> list[Path]:
 
 def _imported(code: str, root: Path) -> list[Path]:
     found: list[Path] = []
-    for node in ast.walk(ast.parse(code)):
+    waiting: list[ast.AST] = [ast.parse(code)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+            continue
+        waiting.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE]
             found += [_file(name, root) for name in names]

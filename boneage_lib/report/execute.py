@@ -9,6 +9,7 @@ from typing import Any
 import jupytext
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from boneage_lib.errors import InputError
@@ -62,6 +63,12 @@ def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> 
         raise NotebookFailed(
             f"{source.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook up to there: {failed}"
+        ) from None
+    except DeadKernelError:
+        partial.replace(failed)
+        raise NotebookFailed(
+            f"{source.stem}: its process was ended from outside, as when memory runs out; use "
+            f"fewer --cores or smaller radiographs.\nThe notebook up to there: {failed}"
         ) from None
     finally:
         prepared.unlink(missing_ok=True)

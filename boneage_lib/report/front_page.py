@@ -18,8 +18,8 @@ from boneage_lib.report.wording import (
 
 CHECK = """:::{{warning}}
 This run is a **pipeline check**: it trained on {what}. Its numbers show that every step works;
-they say nothing about bone age. What real radiographs gave is in the table below it and in
-[the chapter on real radiographs](../notebooks/10_real_radiographs.ipynb).
+they say nothing about bone age. What real radiographs gave stands below and in
+{doc}`../notebooks/10_real_radiographs`.
 :::
 """
 
@@ -35,7 +35,8 @@ def front_page(run: Run) -> str:
         bases = "random" if data["weights"] == "random" else "ImageNet-pretrained"
         lines += [CHECK.format(what=f"**{kind} radiographs** with **{bases} bases**")]
     lines += [
-        f"Profile `{settings['profile']}`: {data_line(data)}.",
+        f"Profile `{settings['profile']}`: {data_line(data)}. Base weights: "
+        f"{_checkpoints(measured)}.",
         "",
         "| network | mean absolute error on test (months, 95 % interval) | a constant guess |",
         "|---|---|---|",
@@ -47,7 +48,7 @@ def front_page(run: Run) -> str:
         lines += [
             f"## On real radiographs (`results/{REAL_STUDY}`)",
             "",
-            f"{data_line(study['data'])}; base weights: {_checkpoints(study)}.",
+            f"{data_line(study['data'])}. Base weights: {_checkpoints(study)}.",
             "",
             "| network | mean absolute error on test (months, 95 % interval) | a constant guess |",
             "|---|---|---|",

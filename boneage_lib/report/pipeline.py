@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 
 from boneage_lib.bases import BASES, check_size, find_weights
+from boneage_lib.data.phantom import check_phantoms
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import ENVIRONMENT
-from boneage_lib.report.profile import load_profile, resolve
+from boneage_lib.report.profile import load_profile, notebook_parameters, resolve
 from boneage_lib.report.run import Run, project_root
 
 
@@ -33,6 +34,11 @@ def settle(
     settings = resolve(load_profile(profile, root), overrides, root)
     if weights is not None:
         settings["weights"] = weights
+    if Path(settings["weights"]).is_file():
+        raise InputError(
+            f"Found the file {settings['weights']} as weights; expected a folder that holds the "
+            f"files of {', '.join(BASES)}."
+        )
     for name in BASES:
         find_weights(name, settings["weights"])
     if settings["weights"] not in ("random", "imagenet"):
@@ -41,7 +47,8 @@ def settle(
     for name in ("inception_v3", "xception"):
         check_size(name, cohort["size"])
     for name, values in settings["notebooks"].items():
-        if size := values.get("patch_size"):
+        defaults = notebook_parameters(root / "notebooks" / f"{name}.py")
+        if size := {**defaults, **values}.get("patch_size"):
             check_size("resnet50", size)
             if size > cohort["size"]:
                 raise InputError(
@@ -57,7 +64,9 @@ def settle(
         if not source.exists():
             raise InputError(f"Found no {source}; expected a folder or zip with radiographs.")
         cohort["folder"] = str(source.resolve())
-    elif source is not None:
+    elif source is None:
+        check_phantoms(cohort["n"], cohort["size"], cohort["seed"], cohort["variation"])
+    else:
         raise InputError(
             f"Profile {profile} draws synthetic radiographs and takes no --source; expected a "
             "profile with real ones, such as rsna-500px."

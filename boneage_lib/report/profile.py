@@ -69,6 +69,11 @@ def load_profile(name: str, root: Path) -> dict[str, Any]:
             f"{path.name}: expected the keys {', '.join(sorted(TOP_KEYS))} (cohort is needed); "
             f"found {sorted(profile) if isinstance(profile, dict) else profile!r}."
         )
+    sections = {key: profile.get(key) or {} for key in ("cohort", "parameters", "notebooks")}
+    sections |= {f"notebooks: {key}": v or {} for key, v in dict(sections["notebooks"]).items()}
+    for key, section in sections.items():
+        if not isinstance(section, dict):
+            raise InputError(f"{path.name}: found {key}: {section!r}; expected KEY: VALUE lines.")
     return {
         "profile": path.stem,
         "title": profile.get("title", path.stem),
@@ -116,9 +121,11 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
         )
     resolved = {}
     for name, defaults in known.items():
-        if unknown := set(own.get(name, {})) - set(defaults):
+        free = [key for key in defaults if key not in RUN_PARAMETERS]
+        if unknown := set(own.get(name, {})) - set(free):
             raise InputError(
-                f"{name} has no parameters {sorted(unknown)}; it has {', '.join(defaults)}."
+                f"{name} has no parameters {sorted(unknown)} to be set here; it has "
+                f"{', '.join(free)}."
             )
         chosen = {**{k: v for k, v in shared.items() if k in defaults}, **own.get(name, {})}
         resolved[name] = {
@@ -147,7 +154,8 @@ def _typed(notebook: str, key: str, value: Any, default: Any) -> Any:
 
 def _checked_cohort(cohort: dict[str, Any]) -> dict[str, Any]:
     for key, value in cohort.items():
-        if key not in COHORT_KEYS or not isinstance(value, COHORT_KEYS[key]):
+        wanted = COHORT_KEYS.get(key, ())
+        if isinstance(value, bool) or not isinstance(value, wanted):
             raise InputError(
                 f"Found cohort setting {key}={value!r}; expected {', '.join(COHORT_KEYS)}."
             )

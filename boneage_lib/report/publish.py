@@ -7,6 +7,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from boneage_lib.errors import InputError
 from boneage_lib.report.execute import published
 from boneage_lib.report.front_page import front_page
 from boneage_lib.report.profile import NOTEBOOKS
@@ -20,20 +21,27 @@ def publish_notebooks(run: Run) -> list[Path]:
 
     Returns:
         The files written.
+
+    Raises:
+        InputError: a notebook of the run is missing or has another text; nothing is written then.
     """
-    root, written = project_root(), []
+    root, notebooks = project_root(), {}
     for name in NOTEBOOKS:
-        executed = nbformat.read(run.notebooks / f"{name}.ipynb", as_version=4)
-        notebook = published(executed, injected=False)
+        path = run.notebooks / f"{name}.ipynb"
+        if not path.is_file():
+            raise InputError(f"Found no {path}; finish the run first: `boneage run demo`.")
+        notebook = published(nbformat.read(path, as_version=4), injected=False)
         source = jupytext.read(root / "notebooks" / f"{name}.py")
         # Cell ids made from position, so that a new execution changes outputs only.
         for number, (cell, text) in enumerate(zip(notebook.cells, source.cells, strict=True)):
             if cell.source != text.source:
-                raise ValueError(f"{name}: cell {number} of the run is not that of {name}.py.")
+                raise InputError(
+                    f"{name}: cell {number} of the run is not that of {name}.py. Run it again."
+                )
             cell["id"] = f"{name[:2]}-{number:02d}"
-        target = root / "notebooks" / f"{name}.ipynb"
+        notebooks[root / "notebooks" / f"{name}.ipynb"] = notebook
+    for target, notebook in notebooks.items():
         nbformat.write(notebook, target)
-        written.append(target)
     page = root / "book" / "this_run.md"
     page.write_text(front_page(run))
-    return [*written, page]
+    return [*notebooks, page]

@@ -68,7 +68,7 @@ def fill_bank(
 
     A bank's folder is named after a digest of everything its features depend on (cohort, base and
     weights, recipe, views), so that a bank is never used for anything else. An interrupted bank
-    goes on from its last finished batch.
+    goes on from where its state was last written, every sixteen batches.
 
     Args:
         folder: parent folder of all banks.

@@ -57,10 +57,6 @@ class BankBatches(keras.utils.PyDataset):
         female = np.repeat(self.female[row, chosen], looks)[:, None]
         return (features, female), np.repeat(self.age_z[row, chosen], looks)[:, None]
 
-    def on_epoch_end(self) -> None:
-        """Go on to the next epoch's draws."""
-        self.epoch += 1
-
 
 def take(features: np.ndarray, places: np.ndarray, scale: FeatureScale | None) -> np.ndarray:
     """Features at ``places``, their looks one after another: float32 (places × looks, *shape)."""
@@ -104,7 +100,7 @@ def fit_head(
         epochs=settings.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[RateLog(), *keepers, *reporters, *extra_callbacks],
+        callbacks=[*keepers, RateLog(), NextDraws(train), *reporters, *extra_callbacks],
     )
     history = pd.DataFrame(fitted.history)
     if "val_loss" not in history or not np.isfinite(history["val_loss"]).any():
@@ -126,12 +122,25 @@ def fit_head(
     )
 
 
+class NextDraws(keras.callbacks.Callback):
+    """Give each epoch its own draws; Keras' own hook also fires once before training."""
+
+    def __init__(self, train: BankBatches) -> None:
+        super().__init__()
+        self.train = train
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Turn to this epoch's draws."""
+        self.train.epoch = epoch
+
+
 class RateLog(keras.callbacks.Callback):
     """Put the learning rate that an epoch began with into the logs."""
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read it before any schedule changes it."""
-        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Read the rate of the epoch's first step."""
+        if batch == 0:
+            self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add it to this epoch's row of the history."""

@@ -66,6 +66,12 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(f"Found {name}={value!r}; expected a whole number from {least}.")
+        if self.seed >= 2**32:
+            raise InputError(f"Found seed={self.seed}; expected a whole number below 2**32.")
+        for name in ("learning_rate", "dropout"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InputError(f"Found {name}={value!r}; expected a number.")
         if not 0 < self.learning_rate < 1:
             raise InputError(
                 f"Found learning_rate={self.learning_rate!r}; expected a number between 0 and 1."

@@ -137,7 +137,7 @@ def train(
         InputError: anything that cannot work, before long work begins.
     """
     spec = network(name)
-    check_trainable(spec, cohort, settings, weights)
+    check_trainable(spec, cohort, settings, weights, splits)
     started = time.perf_counter()
     extractor = Extractor(
         spec.backbone, side(spec, cohort, settings), weights, settings.seed, input_form, policy
@@ -269,13 +269,19 @@ def predict_bank(
 
 
 def check_trainable(
-    spec: Network, cohort: Cohort, settings: Settings, weights: str | Path | None
+    spec: Network,
+    cohort: Cohort,
+    settings: Settings,
+    weights: str | Path | None,
+    splits: tuple[str, ...] = ("validation", "test"),
 ) -> None:
     """Raise InputError for what would fail later: empty splits, few ages, sizes, weights."""
     check_size(spec.backbone, side(spec, cohort, settings))
     recipe(spec, settings, training=True).check(cohort.size)
     find_weights(spec.backbone, weights)
-    for split in ("train", "validation", "test"):
+    if "validation" not in splits:
+        raise InputError(f"Found splits={splits}; expected validation among them.")
+    for split in ("train", *splits):
         if len(cohort.rows(split)) == 0:
             raise InputError(f"The cohort has no {split} radiographs; expected some in each split.")
     train_labels = cohort.labels.iloc[cohort.rows("train")]

@@ -132,7 +132,7 @@ def patch_validation(study: pd.DataFrame) -> Figure:
 
     Args:
         study: one row a setting, or several rows a setting (one a seed): ``patch_count``,
-            ``patch_size`` (pixels), ``val_mae_months``, and its interval ``low`` and ``high``
+            ``patch_size`` (pixels), ``mae_months``, and its interval ``low`` and ``high``
             (months), missing where there is none.
     """
     settings = list(dict.fromkeys(zip(study["patch_count"], study["patch_size"], strict=True)))
@@ -142,7 +142,7 @@ def patch_validation(study: pd.DataFrame) -> Figure:
     for number, (count, size) in enumerate(settings):
         rows = study[(study["patch_count"] == count) & (study["patch_size"] == size)]
         spread = 0.12 * (np.arange(len(rows)) - (len(rows) - 1) / 2)
-        error = rows["val_mae_months"].to_numpy(dtype=float)
+        error = rows["mae_months"].to_numpy(dtype=float)
         below, above = error - rows["low"].to_numpy(float), rows["high"].to_numpy(float) - error
         axes.errorbar(
             number + spread,
