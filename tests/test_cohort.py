@@ -192,3 +192,16 @@ def test_damage_is_noticed(tmp_path: Path, damage: Callable[[Path], None], messa
     damage(tmp_path / "cohort")
     with pytest.raises(InputError, match=message):
         Cohort.open(tmp_path / "cohort", verify=True)
+
+
+def test_a_cohort_without_its_record_is_replaced(tmp_path: Path) -> None:
+    # The pipeline removes cohort.json before it makes a cohort again.
+    labels = pd.DataFrame(
+        {"id": [1, 2], "split": "train", "female": [0, 1], "boneage_months": [10.0, 20.0]}
+    )
+    for value in (3, 7):
+        with writing(tmp_path / "cohort", labels, 32, {"kind": "synthetic"}) as images:
+            images[:] = value
+        (tmp_path / "cohort" / "cohort.json").rename(tmp_path / f"{value}.json")
+    (tmp_path / "7.json").rename(tmp_path / "cohort" / "cohort.json")
+    assert (Cohort.open(tmp_path / "cohort", verify=True).images == 7).all()

@@ -18,6 +18,7 @@ from boneage_lib.errors import InputError
 
 FORMAT = 1
 SPLITS = ("train", "validation", "test")
+FILES = ("cohort.json", "labels.csv", "images.npy")
 COLUMNS = ["id", "split", "female", "boneage_months"]
 
 
@@ -230,8 +231,9 @@ def check_target(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a new folder. Choose another --out.")
-    if any(folder.iterdir()) and not (folder / "cohort.json").is_file():
+    # A cohort may be there without its cohort.json: the pipeline removes that before a new start.
+    if others := sorted(file.name for file in folder.iterdir() if file.name not in FILES):
         raise InputError(
-            f"{folder} holds other files; expected a new or empty folder, or an earlier cohort. "
-            "Choose another --out."
+            f"{folder} holds other files ({', '.join(others[:5])}); expected a new or empty "
+            "folder, or an earlier cohort. Choose another --out."
         )
