@@ -19,7 +19,7 @@ from boneage_lib.report.wording import (
 CHECK = """:::{{warning}}
 This run is a **pipeline check**: it trained on {what}. Its numbers show that every step works;
 they say nothing about bone age. What real radiographs gave stands below and in
-{doc}`../notebooks/10_real_radiographs`.
+{{doc}}`../notebooks/10_real_radiographs`.
 :::
 """
 
