@@ -6,12 +6,15 @@ read. In a notebook that text would be output that differs at every execution.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Many small models, one after another, are what a study is; TensorFlow takes them for a mistake.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager

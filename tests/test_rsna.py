@@ -375,7 +375,7 @@ def prepare_in(tmp_path: Path, source: Path) -> Path:
 def test_a_download_inside_the_target_survives(tmp_path: Path) -> None:
     made = prepare_in(tmp_path, write_folder(tmp_path / "rsna", training_set()))
     source = write_folder(made / "rsna", training_set())
-    with pytest.raises(InputError, match="would be replaced"):
+    with pytest.raises(InputError, match="holds other files"):
         prepare(source, made, SIZE)
     assert (source / f"{FOLDER}.csv").is_file()
 

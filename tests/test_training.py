@@ -430,6 +430,6 @@ def test_patch_study_scores_validation_radiographs_and_leaves_the_test_set_alone
     # One epoch each, and the same number of steps whatever the patches.
     steps = curves.groupby(["patch_count", "patch_size"])["step"]
     assert steps.max().to_dict() == {(1, 64): 30, (4, 32): 30}
-    last = curves.groupby("patch_count")["loss"].last()
-    np.testing.assert_allclose(last, study.set_index("patch_count")["loss"], rtol=1e-4)
+    mean = curves.groupby("patch_count")["loss"].mean()
+    np.testing.assert_allclose(mean, study.set_index("patch_count")["loss"], rtol=1e-4)
     assert progress[-1][0] == progress[-1][1]

@@ -17,17 +17,23 @@ from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.settings import Settings
 from boneage_lib.training.train import train
 
+#: Points that a loss curve is thinned to.
+CURVE_POINTS = 200
+
 
 class LossCurve(keras.callbacks.Callback):
-    """The training loss over the steps of an epoch, as Keras prints it: the mean so far."""
+    """The training loss of every step of an epoch; Keras itself tells the mean so far."""
 
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
+        self.total = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the mean loss up to this step."""
-        self.losses.append(float((logs or {})["loss"]))
+        """Note this step's loss."""
+        total = (batch + 1) * float((logs or {})["loss"])
+        self.losses.append(total - self.total)
+        self.total = total
 
 
 def patch_study(
@@ -58,7 +64,7 @@ def patch_study(
         ``budget`` (share of the radiograph), ``patches_a_step``, ``loss`` and ``val_loss`` (z², of
         single patches, after the epoch), ``mae_months`` and ``errors_months`` (mean and each
         validation radiograph's absolute error); and the curves of Figure 5, ``patch_count``,
-        ``patch_size``, ``step`` (from 1), ``loss`` (z², mean so far).
+        ``patch_size``, ``step`` (from 1), ``loss`` (z², mean of the steps since the row before).
     """
     rows, curves = [], []
     for count, size in patches:
@@ -92,15 +98,16 @@ def patch_study(
                 "errors_months": error.to_numpy(),
             }
         )
-        every = math.ceil(len(curve.losses) / 200)
+        every = math.ceil(len(curve.losses) / CURVE_POINTS)
+        losses = [np.mean(curve.losses[k : k + every]) for k in range(0, len(curve.losses), every)]
         curves.append(
             pd.DataFrame(
                 {
                     "patch_count": count,
                     "patch_size": size,
-                    "step": np.arange(1, len(curve.losses) + 1),
-                    "loss": curve.losses,
+                    "step": np.minimum(np.arange(1, len(losses) + 1) * every, len(curve.losses)),
+                    "loss": losses,
                 }
-            ).iloc[every - 1 :: every]
+            )
         )
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True)
