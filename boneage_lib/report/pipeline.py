@@ -71,7 +71,21 @@ def settle(
             f"Profile {profile} draws synthetic radiographs and takes no --source; expected a "
             "profile with real ones, such as rsna-500px."
         )
+    if settings["weights"] == "imagenet":
+        fetch_weights()
     return settings
+
+
+def fetch_weights() -> None:
+    """Let Keras download its ImageNet weights, or find them in its cache, before anything starts.
+
+    Raises:
+        InputError: they cannot be had; says how to provide them.
+    """
+    from boneage_lib.networks import frozen_backbone  # Keras takes seconds to load.
+
+    for base in BASES.values():
+        frozen_backbone(base.name, base.minimum_size, "imagenet")
 
 
 def start(run: Run, settings: dict[str, Any], cores: int, extra: list[str]) -> int:
