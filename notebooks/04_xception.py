@@ -99,6 +99,6 @@ show(by_group(test), "Errors by sex and age, months.", decimals=1)
 
 # %% tags=["nbval-ignore-output"]
 show(
-    tables.three_way("xception", run, result),
+    tables.three_way("xception", result),
     "What the paper printed, what real radiographs gave, and what this run gave.",
 )

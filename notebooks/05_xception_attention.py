@@ -100,6 +100,6 @@ show(by_group(test), "Errors by sex and age, months.", decimals=1)
 
 # %% tags=["nbval-ignore-output"]
 show(
-    tables.three_way("xception_attention", run, result),
+    tables.three_way("xception_attention", result),
     "What the paper printed, what real radiographs gave, and what this run gave.",
 )

@@ -116,6 +116,6 @@ show(
 
 # %% tags=["nbval-ignore-output"]
 show(
-    tables.three_way("resnet50_patches", run, result),
+    tables.three_way("resnet50_patches", result),
     "What the paper printed, what real radiographs gave, and what this run gave.",
 )

@@ -89,3 +89,18 @@ figures.error_by_age(found.test)
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-errors", "caption": "Mean absolute error on test with 95 % intervals, beside a constant guess."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensemble, and a vertical line for the constant guess."}}
 figures.errors_bar(found.scores, {"constant guess": found.constant_mae_months})
+
+# %% [markdown]
+# ## The paper, the real study and this run
+#
+# The paper prints no score of its ensemble. The weights here are the printed ones divided by their
+# sum.
+
+# %% tags=["nbval-ignore-output"]
+show(
+    tables.three_way(
+        "ensemble",
+        {"data": found.metrics["data"], "metrics": found.metrics["networks"]["ensemble"]},
+    ),
+    "The ensemble: what the paper printed, what real radiographs gave, and what this run gave.",
+)

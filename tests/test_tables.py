@@ -13,7 +13,6 @@ import pytest
 from made_up_run import NORMALIZER, predictions, project, result
 
 from boneage_lib.paper.published import TABLE_3, TABLE_6, TITLES
-from boneage_lib.report import Run
 from boneage_lib.report.tables import (
     against_constant,
     by_patches,
@@ -42,7 +41,7 @@ def keep_study(root: Path) -> None:
 
 
 def compared(network: str, found: dict[str, Any] | None = None) -> pd.DataFrame:
-    return three_way(network, Run("runs/mine"), found or result(network))
+    return three_way(network, found or result(network))
 
 
 def test_three_way_before_any_real_study(root: Path) -> None:

@@ -12,7 +12,6 @@ from IPython.display import Markdown
 
 from boneage_lib.evaluation import bootstrap_interval
 from boneage_lib.paper import published
-from boneage_lib.report.run import Run
 from boneage_lib.report.wording import (
     NOT_MEASURED,
     REAL_STUDY,
@@ -51,11 +50,15 @@ def scores_row(label: str, data: dict[str, Any], scores: dict[str, Any]) -> dict
     }
 
 
-def three_way(network: str, run: Run, result: dict[str, Any]) -> pd.DataFrame:
-    """The paper, the real study and this run side by side for one network.
+def three_way(network: str, result: dict[str, Any]) -> pd.DataFrame:
+    """The paper, the real study and this run side by side for one network or the ensemble.
 
     Each measured result has two rows: the test set as it is (primary), and resampled to uniform
     age and sex as in the paper.
+
+    Args:
+        network: a network's name, or ``ensemble``.
+        result: of this run: ``data`` and ``metrics`` as `boneage_lib.report.keep` returns them.
     """
     rows = [paper_row(network)]
     study = study_metrics()
