@@ -227,5 +227,7 @@ def keep_study(run: Run, study: str) -> Path:
         key: value for key, value in record["profile"].items() if key not in ("weights",)
     }
     record["profile"]["cohort"].pop("folder", None)
+    # A resumed run finds features in its bank; its seconds would say nothing of what they cost.
+    record.pop("timing")
     (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
     return folder
