@@ -243,7 +243,7 @@ def test_prepare_refuses_a_source_without_radiographs(
 def test_a_runs_step_refuses_a_source_without_radiographs(boneage: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    settings = settle("rsna-500px", tmp_path, None, [])
+    settings = settle("rsna-500px", tmp_path, "random", [])
     (run / "parameters.yaml").write_text(yaml.safe_dump(settings))
     refused(boneage("step", "cohort", "--folder", run), "no radiographs")
     assert [path.name for path in run.iterdir()] == ["parameters.yaml"]

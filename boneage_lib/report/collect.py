@@ -228,6 +228,6 @@ def keep_study(run: Run, study: str) -> Path:
     }
     record["profile"]["cohort"].pop("folder", None)
     # A resumed run finds features in its bank; its seconds would say nothing of what they cost.
-    record.pop("timing")
+    record.pop("timing", None)
     (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
     return folder

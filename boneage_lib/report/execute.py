@@ -96,6 +96,8 @@ def published(notebook: nbformat.NotebookNode, injected: bool = True) -> nbforma
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
