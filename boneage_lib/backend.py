@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Many small models, one after another, are what a study is; TensorFlow takes them for a mistake.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager
@@ -33,5 +31,9 @@ def _without_stderr() -> Iterator[None]:
 
 with _without_stderr():
     import keras
+
+# Many small models, one after another, are what a study is; TensorFlow takes them for a mistake.
+# Set after the import, which sets a level of its own.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __all__ = ["keras"]

@@ -51,7 +51,8 @@ def test_notebook_ran_to_its_end(name: str, notebooks: dict[str, nbformat.Notebo
     for output in found:
         assert output.output_type != "error", f"{output.get('ename')}: {output.get('evalue')}"
         warned = output.output_type == "stream" and output.name == "stderr"
-        assert not warned, f"{name} prints to stderr: {output.get('text', '')[:300]}"
+        warned |= "WARNING" in output.get("text", "")  # some loggers write to stdout
+        assert not warned, f"{name} prints a warning: {output.get('text', '')[:300]}"
     cells = [cell for cell in notebooks[name].cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
 
