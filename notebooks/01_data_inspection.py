@@ -63,7 +63,7 @@ print(f"{table_1['n'].sum():,} computed, {published.TEXT['radiographs'].value:,}
 # %% [markdown]
 # ## Age and sex before resampling
 #
-# Children between 10 and 14 years make up most of the set; the youngest and the oldest are rare.
+# The ages pile up in early adolescence; the youngest and the oldest are rare.
 # This is what the uniform resampling of {doc}`02_resampling` sets out to correct.
 
 # %% mystnb={"figure": {"name": "fig-2a", "caption": "Bone age and sex in the three subsets of RSNA 2017, from the true labels (the paper's Figure 2a shows the training set)."}, "image": {"alt": "Histograms of bone age, one for each subset, all rising to a peak between 120 and 170 months, beside bars of the numbers of girls and boys."}}
