@@ -49,7 +49,7 @@ rule all:
 
 rule cohort:
     input:
-        library("data/phantom.py" if config["cohort"]["source"] == "phantom" else "data/rsna.py"),
+        library("data/phantom_cohort.py" if config["cohort"]["source"] == "phantom" else "data/rsna.py"),
     output:
         COHORT,
     params:

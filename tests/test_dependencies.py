@@ -114,7 +114,7 @@ def test_rooms_front_doors_are_no_dependency_of_their_own() -> None:
         assert not doors & modules(notebook), notebook
 
 
-@pytest.mark.parametrize("module", ["data/phantom.py", "data/rsna.py", "report/book.py"])
+@pytest.mark.parametrize("module", ["data/phantom_cohort.py", "data/rsna.py", "report/book.py"])
 def test_a_step_depends_on_the_module_that_does_it(module: str) -> None:
     """The Snakefile asks so for the cohort and the book."""
     path = ROOT / "boneage_lib" / module

@@ -2,7 +2,7 @@
 
 from boneage_lib.data.cohort import Cohort
 from boneage_lib.data.histogram import load_histogram, table1
-from boneage_lib.data.phantom import write_phantoms
+from boneage_lib.data.phantom_cohort import write_phantoms
 from boneage_lib.data.resampling import (
     AGE_BINS,
     AgeNormalizer,

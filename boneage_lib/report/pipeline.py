@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from boneage_lib.bases import BASES, check_size, find_weights
-from boneage_lib.data.phantom import check_phantoms
+from boneage_lib.data.phantom_cohort import check_phantoms
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import ENVIRONMENT
 from boneage_lib.report.profile import load_profile, notebook_parameters, resolve
