@@ -45,6 +45,9 @@ def prepare(
     max_missing: Annotated[
         float, typer.Option(help="Largest share of labels without a readable radiograph.")
     ] = 0.05,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of a cohort of other data.")
+    ] = False,
 ) -> None:
     """Real radiographs, as RSNA or Kaggle distributes them, to a cohort."""
     from boneage_lib.data import prepare as prepare_cohort
@@ -58,7 +61,8 @@ def prepare(
             size,
             seed,
             max_missing,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            lambda done, total: bar.update(task, completed=done, total=total),
+            replace,
         )
     print(report(cohort))
 
@@ -72,6 +76,12 @@ def phantom(
     variation: Annotated[
         float, typer.Option(help="How much exposures vary: 0 alike, 1 as in RSNA's radiographs.")
     ] = 1.0,
+    maturity_noise: Annotated[
+        float, typer.Option(help="How far maturity strays from bone age, months (std).")
+    ] = 6.0,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of a cohort of other settings.")
+    ] = False,
 ) -> None:
     """Synthetic hand radiographs to a cohort."""
     from boneage_lib.data import write_phantoms
@@ -83,10 +93,12 @@ def phantom(
             n,
             size,
             seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            variation=variation,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            maturity_noise,
+            variation,
+            replace,
         )
-    print(f"{len(cohort)} synthetic radiographs of {cohort.size} px in {out}")
+    print(f"{len(cohort):,} synthetic radiographs of {cohort.size} px in {out}")
 
 
 @app.command()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ import pandas as pd
 
 from boneage_lib.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "validation", "test")
-FILES = ("cohort.json", "labels.csv", "images.npy")
+COHORT_FILES = ("cohort.json", "labels.csv", "images.npy", "originals.csv")
 COLUMNS = ["id", "split", "female", "boneage_months"]
 
 
@@ -33,11 +31,14 @@ class Cohort:
             read-only when opened from disk, so that a cohort larger than memory costs nothing.
         info: where the cohort came from: ``kind`` (``"synthetic"`` or ``"rsna"``), ``split_origin``
             (``"official"`` or ``"stratified"``), ``checksum`` and whatever its maker recorded.
+        originals: ``id``, ``width``, ``height``, ``bits`` and ``mode`` of the files that the
+            radiographs were read from, row by row; None for synthetic ones.
     """
 
     labels: pd.DataFrame
     images: np.ndarray
     info: dict[str, Any] = field(default_factory=dict)
+    originals: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,6 +90,8 @@ class Cohort:
             # Ages come back bit by bit, or the checksum would not match.
             labels = pd.read_csv(folder / "labels.csv", float_precision="round_trip")
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            path = folder / "originals.csv"
+            originals = pd.read_csv(path) if path.is_file() else None
         except (OSError, ValueError) as error:
             raise InputError(f"{folder} is damaged: {error}. Prepare it again.") from error
         if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
@@ -101,15 +104,40 @@ class Cohort:
                 f"{folder} is damaged: checksum {found[:12]}…, recorded {info['checksum'][:12]}…. "
                 "Prepare it again."
             )
-        return cls(labels, images, info)
+        return cls(labels, images, info, originals)
 
 
 def checksum(labels: pd.DataFrame, images: np.ndarray) -> str:
-    """SHA-256 over the label table (as CSV) and the pixels in row order, hexadecimal."""
-    digest = hashlib.sha256(labels[COLUMNS].to_csv(index=False).encode())
-    for start in range(0, len(images), 256):
-        digest.update(np.ascontiguousarray(images[start : start + 256]).data)
-    return digest.hexdigest()
+    """What a cohort is known by, hexadecimal; see `checksum_of`.
+
+    Args:
+        labels: its label table, n rows.
+        images: (n, size, size) uint8.
+    """
+    if isinstance(images, np.memmap) and (path := Path(str(images.filename))).is_file():
+        start: int = images.offset
+        if path.stat().st_size == start + images.nbytes:  # the whole file's array
+            # Pages of a map that were looked at count as memory of this process; a file's do not.
+            with path.open("rb") as file:
+                file.seek(start)
+                n_bytes = images.shape[1] * images.shape[2]
+                return checksum_of(
+                    labels, (pixel_digest(file.read(n_bytes)) for _ in range(len(images)))
+                )
+    return checksum_of(labels, (pixel_digest(np.ascontiguousarray(row).data) for row in images))
+
+
+def checksum_of(labels: pd.DataFrame, digests: Iterable[bytes]) -> str:
+    """SHA-256 over the label table (as CSV) and the digest of each radiograph in row order."""
+    total = hashlib.sha256(labels[COLUMNS].to_csv(index=False).encode())
+    for digest in digests:
+        total.update(digest)
+    return total.hexdigest()
+
+
+def pixel_digest(pixels: bytes | memoryview) -> bytes:
+    """SHA-256 of one radiograph's pixels."""
+    return hashlib.sha256(pixels).digest()
 
 
 def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
@@ -146,94 +174,3 @@ def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
             f"{outside['id'].iloc[0]} with {outside['boneage_months'].iloc[0]} months."
         )
     return labels
-
-
-@contextmanager
-def writing(
-    folder: str | Path,
-    labels: pd.DataFrame,
-    size: int,
-    info: dict[str, Any],
-    dropped: list[int] | None = None,
-) -> Iterator[np.memmap]:
-    """Write a cohort: yields the (n, size, size) uint8 array to fill in row order of ``labels``.
-
-    The folder appears under its name only when the block ends without an error; until then it is
-    a hidden neighbor, so that an interrupted command leaves nothing half-written behind.
-
-    Args:
-        folder: where the cohort will be.
-        labels: its label table, n rows.
-        size: side of the square radiographs, pixels.
-        info: what to record; read when the block ends, so the block may add to it.
-        dropped: row numbers to leave out after all, filled by the block: radiographs that turned
-            out to be unreadable.
-
-    Raises:
-        InputError: bad labels, ``folder`` exists and is not an empty folder or a cohort, or the
-            disk has too little room.
-    """
-    folder = Path(folder).resolve()  # "." has no neighbors, and a link cannot be replaced
-    labels = check_labels(labels)
-    check_target(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # A memory map that meets a full disk ends the process with a bus error, not an exception.
-    needed, free = len(labels) * size * size, shutil.disk_usage(folder.parent).free
-    if needed > free:
-        raise InputError(
-            f"{folder} needs {needed / 1e9:.1f} GB and its disk has {free / 1e9:.1f} GB free. Make "
-            "room, choose another --out or a smaller --size."
-        )
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        images = np.lib.format.open_memmap(
-            partial / "images.npy", mode="w+", dtype=np.uint8, shape=(len(labels), size, size)
-        )
-        yield images
-        if dropped:
-            kept = np.setdiff1d(np.arange(len(labels)), dropped)
-            labels = labels.iloc[kept].reset_index(drop=True)
-            images = _without_other_rows(partial / "images.npy", images, kept)
-        images.flush()
-        labels.to_csv(partial / "labels.csv", index=False)
-        record = {
-            "format": FORMAT,
-            "n": len(labels),
-            "size": size,
-            **info,
-            "checksum": checksum(labels, images),
-        }
-        (partial / "cohort.json").write_text(json.dumps(record, indent=1) + "\n")
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _without_other_rows(path: Path, images: np.memmap, kept: np.ndarray) -> np.memmap:
-    """Replace the array in ``path`` by its rows ``kept``, never holding more than a few of them."""
-    smaller = path.with_name("kept.npy")
-    result = np.lib.format.open_memmap(
-        smaller, mode="w+", dtype=images.dtype, shape=(len(kept), *images.shape[1:])
-    )
-    for start in range(0, len(kept), 256):
-        result[start : start + 256] = images[kept[start : start + 256]]
-    smaller.replace(path)
-    return result
-
-
-def check_target(folder: Path) -> None:
-    """Refuse to write a cohort over anything that is not a cohort or an empty folder."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; expected a new folder. Choose another --out.")
-    # A cohort may be there without its cohort.json: the pipeline removes that before a new start.
-    if others := sorted(file.name for file in folder.iterdir() if file.name not in FILES):
-        raise InputError(
-            f"{folder} holds other files ({', '.join(others[:5])}); expected a new or empty "
-            "folder, or an earlier cohort. Choose another --out."
-        )

@@ -1,125 +1,196 @@
-"""PNG radiographs of any bit depth and size to square grey 8-bit arrays, many at a time."""
+"""PNG and DICOM radiographs of any bit depth and size to square grey 8-bit arrays."""
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 
+from boneage_lib.data.journal import CohortWriter, Original
 from boneage_lib.data.sources import Entry
 from boneage_lib.errors import InputError
 
 MAX_PIXELS = 2**25  # RSNA's largest radiographs have about 3,000 pixels a side, 9 million in all
-MAX_THREADS = 8
 NAMED = 10  # how many unreadable files an error names
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
+# What a thread takes on at once: enough that handing out work costs nothing beside it.
+_BATCH_BYTES = 2**21
+_BATCH = 32
 
 Progress = Callable[[int, int], None]
 
 
-def decode(content: bytes, size: int) -> np.ndarray:
-    """A PNG file as a grey uint8 array (size, size), aspect ratio squashed.
+def decode(content: bytes, size: int) -> tuple[np.ndarray, Original]:
+    """A PNG or DICOM file as a grey uint8 array (size, size), aspect ratio squashed.
 
-    Color and palette images become grey, an alpha channel is ignored, and 16-bit samples are
-    scaled by 255 / 65,535 over their full range, rounded.
+    Color and palette images become grey, an alpha channel is ignored, and samples of more than
+    eight bits are scaled from their full range to 0 to 255, rounded. For DICOM see `read_dicom`.
+
+    Returns:
+        The array, and what the file was.
 
     Raises:
-        InputError: not a PNG, cut off, damaged, or larger than ``MAX_PIXELS``.
+        InputError: neither PNG nor DICOM, cut off, damaged, or larger than ``MAX_PIXELS``.
     """
-    if not content.startswith(PNG_SIGNATURE) or len(content) < 33:
-        raise InputError("not a PNG file")
+    if content.startswith(PNG_SIGNATURE):
+        image, original = _read_png(content)
+    elif content[128:132] == b"DICM":
+        # pydicom takes a while to load, and few have DICOM files.
+        from boneage_lib.data.dicom import read_dicom
+
+        picture, bits = read_dicom(content, MAX_PIXELS)
+        image = np.rint(picture * 65535).astype(np.uint16)
+        original = Original(image.shape[1], image.shape[0], bits, "DICOM")
+    else:
+        raise InputError("empty" if not content else "neither a PNG nor a DICOM file")
+    if image.shape != (size, size):
+        shrinking = size <= min(image.shape)
+        image = np.asarray(
+            cv2.resize(
+                image,
+                (size, size),
+                interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
+            )
+        )
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return image, original
+
+
+def _read_png(content: bytes) -> tuple[np.ndarray, Original]:
+    """Grey samples, uint8 or uint16 (height, width), and what the file was."""
+    if len(content) < 33:
+        raise InputError("cut off or damaged")
     # The header holds width and height, so that a huge image is refused before it is unpacked.
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
     if width * height > MAX_PIXELS:
         raise InputError(f"too large ({width} × {height}; at most {MAX_PIXELS:,} pixels)")
-    # Some releases of OpenCV hand back the upper rows of a file that was cut off.
     image = None
-    if b"IEND" in content[-1024:]:
+    # OpenCV may hand back the upper rows of a damaged file without a word: check its sums first.
+    if _png_is_whole(content):
         try:
             image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYDEPTH)
         except cv2.error:
             image = None
     if image is None:
         raise InputError("cut off or damaged")
-    if image.shape != (size, size):
-        shrinking = size <= min(image.shape)
-        image = cv2.resize(
-            image,
-            (size, size),
-            interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
-        )
-    if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return image
+    return image, Original(width, height, content[24], PNG_MODES.get(content[25], "unknown"))
+
+
+def _png_is_whole(content: bytes) -> bool:
+    """True when every chunk has the checksum it names, up to the one that ends the picture."""
+    view, at = memoryview(content), 8
+    while at + 12 <= len(content):
+        end = at + 8 + int.from_bytes(content[at : at + 4], "big")
+        if end + 4 > len(content):
+            return False
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
+            return False
+        if content[at + 4 : at + 8] == b"IEND":
+            return True
+        at = end + 4
+    return False
 
 
 def decode_all(
-    images: list[Entry], array: np.ndarray, allowed: int, progress: Progress | None
+    images: Sequence[Entry], writer: CohortWriter, allowed: int, progress: Progress | None
 ) -> list[int]:
-    """Decode many files in threads, straight into their rows of an array.
+    """Decode the files whose rows a writer misses, in threads, and write them.
 
     Args:
-        images: n PNG files.
-        array: (n, size, size) uint8, filled; memory-mapped, it never has to fit in memory.
+        images: n files, one a row.
+        writer: takes the radiographs.
         allowed: how many may be unreadable.
-        progress: called as ``progress(done, n)`` after every file.
+        progress: called as ``progress(done, n)`` after every few files, and with (n, n) at last.
 
     Returns:
-        Row numbers, ascending, of the files that cannot be read; their rows stay as they were.
+        Row numbers, ascending, of the files that cannot be read.
 
     Raises:
         InputError: as soon as more than ``allowed`` images cannot be read.
     """
-    unreadable: list[int] = []
-    reasons: list[str] = []
-    for row, reason in enumerate(_decode_in_threads(images, array)):
-        if reason is not None:
-            unreadable.append(row)
-            reasons.append(reason)
+    unreadable: dict[int, str] = {}
+    done = writer.n - len(writer.missing)
+    for rows, reasons in _decode_in_threads(images, writer):
+        unreadable |= reasons
+        done += len(rows)
         if len(unreadable) > allowed:
             raise InputError(
-                f"Found {len(unreadable)} unreadable images among the first {row + 1:,} of "
-                f"{len(images):,}: {'; '.join(reasons[:NAMED])}. Download them again, or allow "
-                "more with max_missing."
+                f"Found {len(unreadable)} unreadable images among the first {done:,} of "
+                f"{writer.n:,}: {'; '.join(list(unreadable.values())[:NAMED])}. Download them "
+                "again, or allow more with --max-missing."
             )
         if progress is not None:
-            progress(row + 1, len(images))
-    return unreadable
+            progress(done, writer.n)
+    return sorted(unreadable)
 
 
-def _decode_in_threads(images: list[Entry], array: np.ndarray) -> Iterator[str | None]:
-    """Fill ``array``; yields for every row in turn None, or why its image cannot be read."""
-    threads = min(MAX_THREADS, _n_cores())
+def _decode_in_threads(
+    images: Sequence[Entry], writer: CohortWriter
+) -> Iterator[tuple[list[int], dict[int, str]]]:
+    """Write what is missing; yields, batch by batch, its rows and why some cannot be read."""
+    count = max(1, min(_BATCH, _BATCH_BYTES // writer.size**2))
+    batches = [writer.missing[at : at + count] for at in range(0, len(writer.missing), count)]
+    threads = n_cores()
     # The window is bounded so that a stop after the first bad images comes at once.
-    waiting: deque[Future[str | None]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for row, entry in enumerate(images):
-            if len(waiting) == 4 * threads:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(_decode_into, array, row, entry))
-        while waiting:
-            yield waiting.popleft().result()
+    waiting: deque[Future[dict[int, str]]] = deque()
+    with single_threaded_opencv(), ThreadPoolExecutor(threads) as pool:
+        try:
+            for at, rows in enumerate(batches):
+                if len(waiting) == 2 * threads:
+                    yield batches[at - len(waiting)], waiting.popleft().result()
+                waiting.append(pool.submit(_decode_into, writer, rows, images))
+            for at in range(len(batches) - len(waiting), len(batches)):
+                yield batches[at], waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _n_cores() -> int:
+def _decode_into(writer: CohortWriter, rows: list[int], images: Sequence[Entry]) -> dict[int, str]:
+    """Write a few radiographs; by row, why some cannot be read."""
+    reasons: dict[int, str] = {}
+    readable: list[int] = []
+    originals: list[Original] = []
+    pictures = np.empty((len(rows), writer.size, writer.size), np.uint8)
+    for row in rows:
+        entry = images[row]
+        try:
+            content = entry.read()
+        except InputError as error:
+            reasons[row] = str(error).rstrip(".")
+            continue
+        try:
+            pictures[len(readable)], original = decode(content, writer.size)
+        except InputError as error:
+            reasons[row] = f"{entry.path} is {error}"
+            continue
+        readable.append(row)
+        originals.append(original)
+    if readable:
+        writer.write(readable, pictures[: len(readable)], originals)
+    return reasons
+
+
+def n_cores() -> int:
     """Cores this process may use, which a container or cluster job may hold below the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _decode_into(array: np.ndarray, row: int, entry: Entry) -> str | None:
-    """Write one radiograph into its row; the reason when it cannot be read."""
+@contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """One thread a radiograph: OpenCV's own threads only get in each other's way here."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     try:
-        content = entry.read()
-    except InputError as error:
-        return str(error).rstrip(".")
-    try:
-        array[row] = decode(content, array.shape[1])
-    except InputError as error:
-        return f"{entry.path} is {error}"
-    return None
+        yield
+    finally:
+        cv2.setNumThreads(threads)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from boneage_lib.data.cohort import Cohort, check_target, writing
+from boneage_lib.data.cohort import Cohort
+from boneage_lib.data.decoding import n_cores, single_threaded_opencv
 from boneage_lib.data.histogram import draw_labels
+from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.phantom import check_settings, draw_radiograph
 from boneage_lib.data.skeleton import CENTRE_NOISE_MONTHS, MATURITY_NOISE_MONTHS
+from boneage_lib.data.writing import write_cohort
 from boneage_lib.errors import InputError
 
 FEWEST = 20
@@ -38,17 +38,6 @@ def check_phantoms(
         raise InputError(f"Found seed={seed}; expected 0 or more. Choose another --seed.")
 
 
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """One thread a radiograph: OpenCV's own threads only get in each other's way here."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
 def write_phantoms(
     out: str | Path,
     n: int = 300,
@@ -57,6 +46,7 @@ def write_phantoms(
     progress: Callable[[int, int], None] | None = None,
     maturity_noise_months: float = MATURITY_NOISE_MONTHS,
     variation: float = 1.0,
+    replace: bool = False,
 ) -> Cohort:
     """Write a cohort of synthetic radiographs with the ages and sexes of RSNA 2017.
 
@@ -64,41 +54,38 @@ def write_phantoms(
     the same pixels with any number of threads.
 
     Args:
-        out: folder of the new cohort; an earlier cohort there is replaced.
+        out: folder of the new cohort; the same cohort there is left as it is, and what a killed
+            call had drawn is not drawn again.
         n: number of radiographs, 20 or more: 60 % train, 15 % validation, 25 % test.
         size: side of the square pictures, 32 pixels or more.
         seed: of labels and pictures.
         progress: called with (done, n) after each radiograph.
         maturity_noise_months: see `draw_radiograph`.
         variation: see `draw_radiograph`.
+        replace: put the new cohort in the place of one that was made with other settings.
 
     Returns:
         The cohort, opened.
 
     Raises:
-        InputError: ``n``, ``size``, the noise or the seed too small, or a folder with other files.
+        InputError: ``n``, ``size``, the noise or the seed too small, a folder with other files or
+            another cohort, or a full disk.
     """
     check_phantoms(n, size, seed, variation, maturity_noise_months)
-    check_target(Path(out))
     labels = draw_labels(n, seed)
-    info = {
-        "kind": "synthetic",
-        "split_origin": "stratified",
+    settings = {
         "seed": seed,
         "maturity_noise_months": maturity_noise_months,
         "centre_noise_months": CENTRE_NOISE_MONTHS,
         "variation": variation,
     }
-    with (
-        writing(out, labels, size, info) as images,
-        _single_threaded_opencv(),
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-    ):
+    info = {"kind": "synthetic", "split_origin": "stratified", **settings}
 
+    def fill(writer: CohortWriter) -> list[int]:
         def draw(row: int) -> None:
             label = labels.iloc[row]
             rng = np.random.default_rng([seed, int(label["id"])])
-            images[row] = draw_radiograph(
+            picture = draw_radiograph(
                 label["boneage_months"],
                 bool(label["female"]),
                 size,
@@ -106,8 +93,16 @@ def write_phantoms(
                 maturity_noise_months,
                 variation,
             )
+            writer.write([row], picture[None])
 
-        for done, _ in enumerate(pool.map(draw, range(n)), start=1):
-            if progress:
-                progress(done, n)
-    return Cohort.open(out)
+        already = n - len(writer.missing)
+        with single_threaded_opencv(), ThreadPoolExecutor(n_cores()) as pool:
+            try:
+                for done, _ in enumerate(pool.map(draw, writer.missing), start=already + 1):
+                    if progress:
+                        progress(done, n)
+            finally:
+                pool.shutdown(cancel_futures=True)  # a stop comes at once
+        return []
+
+    return write_cohort(out, labels, size, info, {"kind": "synthetic", **settings}, fill, replace)

@@ -6,7 +6,6 @@ research, education and other non-commercial use under RSNA's terms.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boneage_lib.data.cohort import SPLITS, Cohort, check_target, writing
+from boneage_lib.data.cohort import SPLITS, Cohort
 from boneage_lib.data.decoding import Progress, decode_all
+from boneage_lib.data.histogram import load_histogram
+from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.labels import read_label_tables
 from boneage_lib.data.sources import IMAGE_SUFFIXES, Entry, open_source
 from boneage_lib.data.splits import FRACTIONS, stratified_split
+from boneage_lib.data.writing import check_target, write_cohort
 from boneage_lib.errors import InputError
 
 SMALLEST_SIZE = 32
@@ -34,6 +36,7 @@ def prepare(
     seed: int = 0,
     max_missing: float = 0.05,
     progress: Progress | None = None,
+    replace: bool = False,
 ) -> Cohort:
     """Make a cohort from RSNA 2017 as downloaded, in RSNA's own layout or Kaggle's.
 
@@ -44,24 +47,27 @@ def prepare(
 
     Args:
         source: a folder or zip; zips are read in place, also inside a folder or another zip.
-        out: the cohort's folder: new, empty or an earlier cohort, which is replaced.
+        out: the cohort's folder: new, empty, or an earlier cohort of the same data, which is left
+            as it is when nothing has changed. What a killed call had done is not done again.
         size: side of the square radiographs, 32 to 4,096 pixels.
         seed: seed of the stratified split.
         max_missing: largest share, 0 to 1, of labels without a readable image, and of images
             without a label, that is left out and recorded rather than refused.
-        progress: called as ``progress(done, total)`` after every radiograph.
+        progress: called as ``progress(done, total)`` after every few radiographs.
+        replace: put the new cohort in the place of one that was made from other data.
 
     Returns:
         The cohort, opened from ``out``, rows by ascending id. ``info`` records ``source_form``,
-        ``split_origin``, ``split_origins``, ``seed``, ``source_labels`` and ``skipped``.
+        ``split_origin``, ``split_origins``, ``seed``, ``official_sets`` (what was found of each
+        of RSNA's) and ``skipped``.
 
     Raises:
         InputError: no source, images or labels; bad labels; a damaged zip; a bad ``size``,
-            ``max_missing`` or ``out``; more left out than ``max_missing`` allows.
+            ``max_missing`` or ``out``; more left out than ``max_missing`` allows; a full disk.
     """
     _check_arguments(Path(source), Path(out), size, max_missing)
     with open_source(source) as entries:
-        matched = _match(entries, max_missing, packed=Path(source).is_file())
+        matched = _match(entries, max_missing, Path(source))
         labels, origins = _divide(matched.labels, seed)
         info: dict[str, Any] = {
             "kind": "rsna",
@@ -69,29 +75,32 @@ def prepare(
             "split_origin": "official" if set(origins.values()) == {"official"} else "stratified",
             "split_origins": origins,
             "seed": seed,
-            "source_labels": matched.source_labels,
+            "official_sets": matched.official_sets,
             "skipped": matched.skipped,
         }
         images = [matched.images[identity] for identity in labels["id"].tolist()]
         allowed = _allowed(matched.n_labels, max_missing) - (matched.n_labels - len(labels))
-        dropped: list[int] = []
-        with writing(out, labels, size, info, dropped) as array:
-            unreadable = decode_all(images, array, allowed, progress)
-            dropped += unreadable
-            matched.skipped["unreadable_images"] = _counted(
-                [str(images[row].path) for row in unreadable]
-            )
-            emptied = set(labels["split"]) - set(labels["split"].drop(index=dropped))
+
+        def fill(writer: CohortWriter) -> list[int]:
+            unreadable = decode_all(images, writer, allowed, progress)
+            if unreadable:
+                matched.skipped["unreadable_images"] = _counted(
+                    [str(images[row].path) for row in unreadable]
+                )
+            emptied = set(labels["split"]) - set(labels["split"].drop(index=unreadable))
             if emptied:
                 raise InputError(
                     f"No image of split {', '.join(sorted(emptied))} can be read; expected at "
                     "least one. Download the images again."
                 )
-    return Cohort.open(out)
+            return unreadable
+
+        made_from = {"kind": "rsna", "n_bytes": [image.n_bytes for image in images]}
+        return write_cohort(out, labels, size, info, made_from, fill, replace)
 
 
 def report(cohort: Cohort) -> str:
-    """A cohort in words: counts by split and sex, ages in months, and what was left out."""
+    """A cohort in words: counts by split and sex, what RSNA's own sets hold, what was left out."""
     info = cohort.info
     lines = [
         (
@@ -111,12 +120,37 @@ def report(cohort: Cohort) -> str:
             f"{split:<12}{len(rows):>7,}{n_female:>8,}{len(rows) - n_female:>7,}"
             f"{ages.mean():>13.2f}{span:>12}"
         )
+    lines += _against_golden(info.get("official_sets", {}))
     for reason, left_out in info.get("skipped", {}).items():
         if left_out["count"]:
             more = ", …" if left_out["count"] > len(left_out["first"]) else ""
             named = ", ".join(str(item) for item in left_out["first"]) + more
             lines.append(f"Left out, {reason.replace('_', ' ')}: {left_out['count']:,} ({named})")
+    lines.append(f"Checksum {cohort.checksum}")
     return "\n".join(lines)
+
+
+def _against_golden(sets: dict[str, dict[str, int]]) -> list[str]:
+    """A line for each of RSNA's sets: how much of it is here, by sex."""
+    histogram = load_histogram()
+    lines = []
+    for name, found in sets.items():
+        golden = histogram[histogram["split"] == name].groupby("female")["count"].sum()
+        n_male, n_female = int(golden[0]), int(golden[1])
+        here = (found["radiographs"], found["female"], found["radiographs"] - found["female"])
+        there = (n_male + n_female, n_female, n_male)
+        counts = ", ".join(
+            f"{a:,} of {b:,} {what}"
+            for a, b, what in zip(here, there, ("radiographs", "female", "male"), strict=True)
+        )
+        if here == there:
+            verdict = "complete"
+        elif any(a > b for a, b in zip(here, there, strict=True)):
+            verdict = "more than RSNA 2017 has: other data?"
+        else:
+            verdict = "a part"
+        lines.append(f"RSNA's {name} set: {counts}: {verdict}")
+    return lines
 
 
 @dataclass(frozen=True)
@@ -127,7 +161,7 @@ class _Matched:
     images: dict[int, Entry]
     n_labels: int
     source_form: str
-    source_labels: dict[str, int]
+    official_sets: dict[str, dict[str, int]]
     skipped: dict[str, dict[str, Any]]
 
 
@@ -146,28 +180,32 @@ def _check_arguments(source: Path, out: Path, size: int, max_missing: float) -> 
         raise InputError(f"{source} lies in {out}, which would be replaced. Choose another --out.")
 
 
-def _match(entries: list[Entry], max_missing: float, packed: bool) -> _Matched:
+def _match(entries: list[Entry], max_missing: float, source: Path) -> _Matched:
     """Bring labels and images together by id, and refuse a source that lacks too many of either."""
     images: dict[int, Entry] = {}
     misnamed, repeated = [], []
-    # Of an image that is there twice, the plain file is taken, as it is read fastest.
-    for entry in sorted(entries, key=lambda e: (e.archives, len(e.path.parts), str(e.path))):
+    for entry in entries:
         if entry.suffix not in IMAGE_SUFFIXES:
             continue
-        if not re.fullmatch(r"[0-9]{1,18}", entry.path.stem):
+        stem = entry.path.stem
+        if not (stem.isascii() and stem.isdecimal() and len(stem) <= 18):
             misnamed.append(str(entry.path))
-        elif int(entry.path.stem) in images:
-            repeated.append(str(entry.path))
-        else:
-            images[int(entry.path.stem)] = entry
+            continue
+        other = images.setdefault(int(stem), entry)
+        if other is not entry:
+            # Of an image that is there twice, the plain file is taken, as it is read fastest.
+            taken, left = sorted(
+                (other, entry), key=lambda e: (e.archives, len(e.path.parts), str(e.path))
+            )
+            images[int(stem)] = taken
+            repeated.append(str(left.path))
     if not images:
         raise InputError(
-            "Found no radiographs in the source; expected boneage-training-dataset/<id>.png, "
+            f"Found no radiographs in {source}; expected boneage-training-dataset/<id>.png, "
             "unpacked or as a zip. Check that SOURCE is the folder or zip that holds them."
         )
     tables = read_label_tables(entries)
     labels = tables.labels
-    source_labels = {str(k): int(n) for k, n in labels["official_split"].value_counts().items()}
 
     has_image = labels["id"].isin(images)
     # Labels of a set whose images were not downloaded are no sign of damage.
@@ -189,13 +227,17 @@ def _match(entries: list[Entry], max_missing: float, packed: bool) -> _Matched:
     parts = [images[identity].path.parts for identity in labels.loc[has_image, "id"]]
     doubled = any(len(p) > 2 and p[-2] == p[-3] for p in parts)
     layout = "Kaggle" if doubled or tables.ids_without_age else "RSNA"
-    packed = packed or any(entry.archives for entry in images.values())
+    packed = source.is_file() or any(entry.archives for entry in images.values())
     return _Matched(
         labels=labels[has_image].reset_index(drop=True),
         images=images,
         n_labels=n_labels,
         source_form=f"{layout}, {'zip' if packed else 'folder'}",
-        source_labels=source_labels,
+        official_sets={
+            split: {"radiographs": len(rows), "female": int(rows["female"].sum())}
+            for split in SPLITS
+            if len(rows := labels[has_image & (labels["official_split"] == split)])
+        },
         skipped={
             "labels_without_image": _counted(without_image),
             "labels_of_sets_without_images": _counted(labels.loc[absent, "id"].tolist()),
@@ -221,7 +263,7 @@ def _refuse_too_many(what: str, items: Sequence[int | str], n: int, max_missing:
         raise InputError(
             f"{len(items):,} of {n:,} {what} ({named}{', …' if len(items) > NAMED else ''}); "
             f"expected at most {max_missing:.1%}. Complete the download, or allow more "
-            "with max_missing."
+            "with --max-missing."
         )
 
 

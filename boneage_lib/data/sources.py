@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 
 from boneage_lib.errors import InputError
 
-IMAGE_SUFFIXES = (".png",)
+IMAGE_SUFFIXES = (".png", ".dcm", ".dicom")
 TABLE_SUFFIXES = (".csv", ".xlsx")
 # RSNA ships the validation images as zips inside a zip; nothing is known to nest deeper.
 DEEPEST_ARCHIVE = 2
@@ -109,28 +109,37 @@ def open_source(source: str | Path) -> Iterator[list[Entry]]:
 def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
     # Data sets are often linked into place, so links are followed, each folder once.
     visited: set[Path] = set()
-    waiting = [root]
+    waiting = [PurePosixPath()]
     while waiting:
-        folder = waiting.pop()
+        inside = waiting.pop()
+        folder = root / inside
         if (real := folder.resolve()) in visited:
             continue
         visited.add(real)
         try:
-            children = sorted(folder.iterdir())
+            with os.scandir(folder) as scan:
+                children = sorted(scan, key=lambda child: child.name)
         except OSError as error:
             raise InputError(
                 f"{folder} cannot be listed: {error.strerror}. Check its permissions."
             ) from error
-        for path in children:
-            relative = PurePosixPath(path.relative_to(root).as_posix())
+        for child in children:
+            relative = inside / child.name
             if _is_clutter(relative):
                 continue
-            if path.is_dir():
-                waiting.append(path)
-            elif path.suffix.lower() in IMAGE_SUFFIXES + TABLE_SUFFIXES and path.is_file():
-                yield Entry(relative, path.stat().st_size, 0, path.read_bytes)
-            elif path.suffix.lower() == ".zip" and path.is_file():
+            suffix = os.path.splitext(child.name)[1].lower()
+            if child.is_dir():
+                waiting.append(relative)
+            elif suffix in IMAGE_SUFFIXES + TABLE_SUFFIXES and child.is_file():
+                yield Entry(relative, child.stat().st_size, 0, partial(_read_file, child.path))
+            elif suffix == ".zip" and child.is_file():
+                path = Path(child.path)
                 yield from _walk_archive(path.open("rb"), relative, 1, stack)
+
+
+def _read_file(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _walk_archive(
@@ -160,6 +169,11 @@ def _walk_archive(
         elif depth < DEEPEST_ARCHIVE:
             nested = _open_nested(archive, member, path)
             yield from _walk_archive(nested, path, depth + 1, stack)
+        else:
+            raise InputError(
+                f"{path} is a zip inside {depth} others; expected at most {DEEPEST_ARCHIVE} zips "
+                "around a file. Unpack the outer one first."
+            )
 
 
 def _safe_member_path(name: str, called: str) -> PurePosixPath:
