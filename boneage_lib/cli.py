@@ -110,7 +110,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/PROFILE.")] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="KEY=VALUE or NOTEBOOK.KEY=VALUE.")
+        list[str] | None, typer.Option("-p", help="KEY=VALUE, NOTEBOOK.KEY=VALUE or cohort.KEY=VALUE.")
     ] = None,
     cores: Annotated[int, typer.Option(help="Processor cores to use.")] = os.cpu_count() or 1,
     executor: Annotated[str | None, typer.Option(help="A Snakemake executor plugin.")] = None,
@@ -207,7 +207,8 @@ def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
         )
     else:
         n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
-        phantom(out, n, size, seed, float(str(cohort["variation"])))
+        variation, noise = (float(str(cohort[key])) for key in ("variation", "maturity_noise"))
+        phantom(out, n, size, seed, variation, noise)
 
 
 def _relative(path: Path) -> str:

@@ -87,6 +87,14 @@ def test_a_notebooks_own_parameter_reaches_no_other() -> None:
     assert not any(values for name, values in found.items() if name != "04_xception")
 
 
+def test_the_cohort_can_be_set() -> None:
+    found = settings("n=80", "variation=1", "cohort.seed=4", "cohort.maturity_noise=3")["cohort"]
+    assert found | {"n": 80, "variation": 1, "seed": 4, "maturity_noise": 3} == found
+    assert found["size"] == 256
+    with pytest.raises(InputError, match="cohort setting color='red'"):
+        settings("cohort.color=red")
+
+
 def test_the_last_override_counts() -> None:
     found = settings("epochs=3", "04_xception.epochs=2", "06_resnet50_patches.patch_size=64")
     assert [found["notebooks"][name]["epochs"] for name in TRAINING] == [3, 2, 3, 3]

@@ -65,7 +65,9 @@ def settle(
             raise InputError(f"Found no {source}; expected a folder or zip with radiographs.")
         cohort["folder"] = str(source.resolve())
     elif source is None:
-        check_phantoms(cohort["n"], cohort["size"], cohort["seed"], cohort["variation"])
+        check_phantoms(
+            *(cohort[key] for key in ("n", "size", "seed", "variation", "maturity_noise"))
+        )
     else:
         raise InputError(
             f"Profile {profile} draws synthetic radiographs and takes no --source; expected a "

@@ -31,7 +31,10 @@ COHORT_KEYS: dict[str, Any] = {
     "size": int,
     "seed": int,
     "variation": (int, float),
+    "maturity_noise": (int, float),
 }
+#: Given without a notebook's name, these set the run's cohort.
+COHORT_PARAMETERS = ("n", "size", "variation")
 TOP_KEYS = {"title", "cohort", "weights", "parameters", "notebooks"}
 #: Set for every notebook by the run itself.
 RUN_PARAMETERS = ("run_dir", "weights")
@@ -87,7 +90,8 @@ def load_profile(name: str, root: Path) -> dict[str, Any]:
 def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[str, Any]:
     """Each notebook's own parameters, from a profile and ``KEY=VALUE`` overrides.
 
-    A key is a parameter's name, for every notebook that has it, or ``NOTEBOOK.KEY`` for one.
+    A key is a parameter's name, for every notebook that has it, or ``NOTEBOOK.KEY`` for one, or
+    ``cohort.KEY`` for the run's cohort.
 
     Returns:
         The profile with ``notebooks`` as {notebook: {parameter: value}}, all values checked to be
@@ -98,13 +102,18 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
     """
     known = {name: notebook_parameters(root / "notebooks" / f"{name}.py") for name in NOTEBOOKS}
     shared, own = dict(profile["parameters"]), dict(profile["notebooks"])
+    cohort = dict(profile["cohort"])
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
             raise InputError(f"Found -p {override!r}; expected KEY=VALUE.")
         value = yaml.safe_load(text)
         notebook, dot, parameter = key.partition(".")
-        if dot:
+        if key in COHORT_PARAMETERS:
+            cohort[key] = value
+        elif notebook == "cohort":
+            cohort[parameter] = value
+        elif dot:
             own[notebook] = {**own.get(notebook, {}), parameter: value}
         else:
             shared[key] = value
@@ -134,7 +143,7 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
     return {
         "profile": profile["profile"],
         "title": profile["title"],
-        "cohort": _checked_cohort(profile["cohort"]),
+        "cohort": _checked_cohort(cohort),
         "weights": profile["weights"],
         "notebooks": resolved,
     }
@@ -163,4 +172,5 @@ def _checked_cohort(cohort: dict[str, Any]) -> dict[str, Any]:
         raise InputError(
             f"Found cohort source {cohort.get('source')!r}; expected {' or '.join(COHORT_SOURCES)}."
         )
-    return {"n": 300, "size": 500, "seed": 0, "variation": 1.0, **cohort}
+    defaults = {"n": 300, "size": 500, "seed": 0, "variation": 1.0, "maturity_noise": 6.0}
+    return {**defaults, **cohort}
