@@ -79,7 +79,7 @@ def profile(folder: Path, cohort: dict[str, object], **more: object) -> Path:
         (["dmeo"], ["'dmeo'", "demo", "rsna-500px"]),
         (["demo", "-p", "epoch=3"], ["'epoch'", "epochs"]),
         (["demo", "-p", "epochs=many"], ["epochs='many'", "int"]),
-        (["demo", "-p", "cohort.n=40"], ["cohort"]),
+        (["demo", "-p", "cohort.n=4"], ["n=4", "20 radiographs"]),
         (["demo", "--weights", "EMPTY"], ["inception_v3*notop*.h5", "EMPTY", "none"]),
         (["demo", "--weights", "ABSENT"], ["ABSENT", "imagenet, random, or a folder"]),
         (["demo", "--source", "EMPTY"], ["demo", "--source", "synthetic"]),
