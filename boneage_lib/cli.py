@@ -110,7 +110,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/PROFILE.")] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="KEY=VALUE, NOTEBOOK.KEY=VALUE or cohort.KEY=VALUE.")
+        list[str] | None, typer.Option("-p", help="KEY=VALUE; NOTEBOOK.KEY or cohort.KEY for one.")
     ] = None,
     cores: Annotated[int, typer.Option(help="Processor cores to use.")] = os.cpu_count() or 1,
     executor: Annotated[str | None, typer.Option(help="A Snakemake executor plugin.")] = None,

@@ -11,12 +11,14 @@
 # %% [markdown]
 # # Look at the data
 #
-# **What for.** See the radiographs and their labels as section IV of the paper describes them:
-# Table 1, Figure 1 and Figure 2a.
+# **What for.** See the radiographs and their labels as section IV of the paper describes them
+# (Table 1, Figure 1 and Figure 2a), and look for what later misleads a network or its reader: ages
+# that differ by sex, rounded labels, splits that are no random draw, odd exposures, radiographs that
+# are in the data twice, and pictures that are damaged.
 #
 # **Reads** the run's cohort; draws a synthetic one when the run has none.
 # **Writes** `results/table_1.csv`.
-# **Costs** some seconds on one core.
+# **Costs** some seconds on one core; on all radiographs of RSNA 2017 at 500 pixels about a minute.
 
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
@@ -24,16 +26,35 @@ run_dir = "runs/demo"  # folder of this run
 n = 400  # radiographs
 size = 256  # side, pixels
 variation = 0.25  # of exposure and placement; 1 is as in RSNA's radiographs
+maturity_noise = 6.0  # std of a hand's maturity around its bone age, months
 seed = 0
 
 # %%
-from boneage_lib.data import load_histogram, table1
+import pandas as pd
+
+from boneage_lib.data import (
+    FLAGS,
+    SPLITS,
+    age_by_sex,
+    close_pairs,
+    file_sizes,
+    flags,
+    heaping,
+    id_ranges,
+    implied_rounding,
+    inspect_images,
+    load_histogram,
+    nearest_to_flags,
+    other_heaps,
+    pairs_by_split,
+    table1,
+)
 from boneage_lib.paper import published
 from boneage_lib.report import Run, figures, show, use_theme
 
 use_theme()
 run = Run(run_dir)
-cohort = run.cohort_or_phantoms(n, size, seed, variation)
+cohort = run.cohort_or_phantoms(n, size, seed, variation, maturity_noise)
 
 # %% [markdown]
 # ## How many, how old, which sex
@@ -70,12 +91,89 @@ print(f"{table_1['n'].sum():,} computed, {published.TEXT['radiographs'].value:,}
 figures.age_sex_histograms({split: rows for split, rows in histogram.groupby("split", sort=False)})
 
 # %% [markdown]
+# Are girls and boys equally old? Where they are not, a network that is told the sex knows something
+# about the age before it has seen any bone. The intervals say how far a mean, or the difference of
+# two, could be off by the chance of who was radiographed; they hold no error of the readers, and the
+# test set's are rounded to months here.
+
+# %%
+by_sex = age_by_sex(histogram)
+show(
+    by_sex.set_index(["split", "sex"]),
+    "Bone age by sex in RSNA 2017, months: mean with its 95 % interval (Student's; Welch's for the "
+    "difference), median and quartiles.",
+    decimals=1,
+)
+
+# %% mystnb={"figure": {"name": "fig-age-by-sex", "caption": "Mean bone age of girls and boys in the three subsets of RSNA 2017 with 95 % intervals."}, "image": {"alt": "For each subset the mean bone age of girls lies left of that of boys; the intervals of training and validation are short and apart, those of the small test set wide."}}
+figures.age_by_sex(by_sex)
+
+# %% [markdown]
+# ## Ages are rounded
+#
+# A reader compares a radiograph with the plates of an atlas {cite:p}`greulich1959`, most of which
+# show whole and half years. A single clinical reading stands behind each training and validation
+# label, a consensus of several readers behind each test label {cite:p}`halabi2019rsna`. So the
+# former crowd at multiples of 6 and 12 months, where months as likely as their neighbors would put
+# one label in six and one in twelve. The test set's ages are fractions of a month; rounded to
+# months, as here, they show what is left of the crowding in an average, and are no count of what its
+# readers said.
+
+# %%
+heaps = heaping(histogram)
+show(
+    heaps.assign(share=100 * heaps["share"], expected=100 * heaps["expected"])
+    .rename(columns={"step_months": "multiples of", "share": "%", "expected": "expected %"})
+    .set_index(["split", "multiples of"]),
+    "Labels at multiples of 6 and of 12 months: their share, the share without rounding, and the "
+    "ratio of the two.",
+    decimals=1,
+)
+
+# %% mystnb={"figure": {"name": "fig-heaping", "caption": "Labels of RSNA 2017 by month; whole and half years stand out."}, "image": {"alt": "Three bar charts of counts by month. In training and validation a comb of tall bars at whole years, lower ones at half years and little between but four grey bars from five to nine years; in the test set no such pattern."}}
+figures.heaping(histogram)
+
+# %% [markdown]
+# Rounding bounds what any network can be shown to reach on such labels: one that knew the unrounded
+# age would still differ from the label. If labels are a mixture of ages rounded to the nearest year,
+# half year and month, the two shares above fix the mixture, and with it an error that no training
+# removes. It is a lower bound. Some of the labels between half years are heaps themselves, the grey
+# bars that tower, and nearly all of girls: what one expects of readers who name the plates of an
+# atlas that has others for girls than for boys. And readers disagree for other reasons, too
+# {cite:p}`larson2018`.
+
+# %%
+rounding = implied_rounding(histogram, "train")
+rounding["rounded to"] = ["12 months", "6 months", "1 month", "all together"]
+show(
+    rounding.set_index("rounded to")[["share", "most_months", "mae_months", "rmse_months"]].rename(
+        columns={
+            "share": "share of labels",
+            "most_months": "at most ±",
+            "mae_months": "mean absolute error",
+            "rmse_months": "root mean square error",
+        }
+    ),
+    "Error that rounding alone leaves in training labels, months; every age between two multiples "
+    "equally likely.",
+    decimals=2,
+)
+
+# %%
+show(
+    other_heaps(histogram, "train").set_index("months"),
+    "The fullest months of train between whole and half years: labels, and the share of girls.",
+    decimals=2,
+)
+
+# %% [markdown]
 # ## The cohort of this run
 #
 # Everything below and in the following notebooks looks at this run's own radiographs.
 
 # %%
-summary = cohort.labels.groupby("split", sort=False).agg(
+split = cohort.labels["split"].astype(pd.CategoricalDtype(SPLITS))
+summary = cohort.labels.groupby(split, observed=True).agg(
     radiographs=("id", "size"),
     girls=("female", "sum"),
     youngest=("boneage_months", "min"),
@@ -96,3 +194,123 @@ figures.radiographs(cohort.images[pair.index], pair)
 # %% mystnb={"figure": {"name": "fig-ages", "caption": "Twelve training radiographs of this run from the youngest to the oldest."}, "image": {"alt": "A contact sheet of twelve hand radiographs in order of bone age; carpal bones and growth plates appear, grow and close from left to right."}}
 spread = train.iloc[[round(k * (len(train) - 1) / 11) for k in range(12)]]
 figures.thumbnails(cohort.images[spread.index], spread)
+
+# %% [markdown]
+# ## Are the splits random draws?
+#
+# Ids were given in some order. A split whose ids form a block of their own was not drawn at random
+# from the rest, and may differ from it in scanner, year or hospital.
+
+# %%
+show(
+    id_ranges(cohort.labels)
+    .set_index("split")
+    .rename(columns={"others_between": "of other splits between"}),
+    "Ids of this run's radiographs: lowest and highest of each split, and how many radiographs of "
+    "other splits lie between these.",
+)
+
+# %% [markdown]
+# ## What the files were
+#
+# Every radiograph is squashed to a square. How much detail that costs, and how far hands are
+# stretched, depends on the files they come from.
+
+# %%
+originals = cohort.originals
+if originals is None:
+    print(f"These are synthetic, drawn at their size of {cohort.size} × {cohort.size} pixels.")
+None if originals is None else show(
+    file_sizes(originals).set_index(["mode", "bits"]),
+    "Files of this run by kind of pixel and bits a sample: quartiles of width and height in pixels "
+    "and of width over height.",
+    decimals=2,
+)
+
+# %% mystnb={"figure": {"name": "fig-sizes", "caption": "Width and height of this run's files before resizing; those on the dashed line are square."}, "image": {"alt": "A scatter of height against width in pixels, one mark a file, with a dashed diagonal."}}
+None if originals is None else figures.original_sizes(originals)
+
+# %% [markdown]
+# ## Exposure
+#
+# Radiographs come as dark as film and as pale as fog. The background is the median of a picture's
+# margin; contrast is the distance from the darkest to the brightest hundredth of its pixels. A
+# network that meets an exposure it was not trained on can fail without a sign, so what counts is
+# whether the splits are alike, and whether exposure drifts along the ids.
+
+# %%
+inspection = inspect_images(cohort.images)
+measures = inspection.measures
+levels = ["background", "p1", "p50", "p99", "contrast"]
+exposure = measures[levels].groupby(split, observed=True).quantile([0.05, 0.5, 0.95]).unstack()
+exposure.columns = [f"{level}, {share:.0%}" for level, share in exposure.columns]
+show(
+    exposure.T,
+    "Grey levels of this run's radiographs, 0 black to 255 white: the 5, 50 and 95 % quantiles, over "
+    "the radiographs of each split, of background, 1st, 50th and 99th percentile, and contrast.",
+    decimals=0,
+)
+
+# %% mystnb={"figure": {"name": "fig-exposure", "caption": "Exposure of this run's radiographs: background and percentiles of their pixels by split, and contrast against id."}, "image": {"alt": "Box plots of grey levels, alike in the three splits and rising from background to 99th percentile; below, contrast of every radiograph against its id."}}
+figures.exposure(measures, cohort.labels)
+
+# %% [markdown]
+# ## The same picture twice
+#
+# A radiograph in two splits lets a network be tested on what it has learned by heart. Identical
+# pixels are found by digest. Copies that were compressed, brightened or shifted are found in two
+# steps, because hands look alike and the perceptual hash alone is often wrong: a 256-bit hash
+# proposes pairs, and a pair counts as a duplicate only where the detail of bones agrees too. The
+# likest pairs are shown whether they count or not.
+
+# %%
+pairs = close_pairs(inspection.thumbnails, measures["digest"])
+show(
+    pairs_by_split(pairs, split),
+    f"Pairs among this run's {len(cohort):,} radiographs: compared in detail because their hashes "
+    "are close, duplicates, and identical pixel by pixel.",
+)
+
+# %% mystnb={"figure": {"name": "fig-likest", "caption": "The two likest pairs of this run's radiographs, side by side, with their ids and how far their detail agrees (1 is the same)."}, "image": {"alt": "Four hand radiographs in two pairs that resemble each other in posture and framing."}}
+closest = pairs.head(2)
+rows = closest[["first", "second"]].to_numpy().ravel()
+ids = cohort.labels["id"].to_numpy()[rows]
+words = [
+    f"{'duplicate' if pair.duplicate else 'different'}, {pair.likeness:.2f}"
+    for pair in closest.itertuples()
+    for _ in range(2)
+]
+figures.gallery(
+    cohort.images[rows], [f"id {i}\n{word}" for i, word in zip(ids, words, strict=True)]
+)
+
+# %% [markdown]
+# ## Damaged, inverted, overexposed
+#
+# Five rules, each from one or two of the measures above, find pictures that deserve a look. They were
+# set where RSNA's radiographs leave room, and are meant to be looked at, not obeyed: an unexposed
+# margin or a hand in a corner may raise a flag as well.
+
+# %%
+flagged = flags(measures)
+show(
+    pd.DataFrame(
+        {
+            "rule": list(FLAGS.values()),
+            **{name: flagged[split == name].sum() for name in SPLITS},
+        },
+        index=list(FLAGS),
+    ),
+    "Radiographs of this run that raise a flag, by split.",
+)
+
+# %% mystnb={"figure": {"name": "fig-flags", "caption": "For each rule the radiograph of this run that breaks it most clearly, or else comes nearest to breaking it."}, "image": {"alt": "Five hand radiographs, each named by a rule and by whether it raises that flag."}}
+nearest = nearest_to_flags(measures)
+figures.gallery(
+    [cohort.images[row] for row in nearest.values()],
+    [
+        f"{flag}:\n{'flagged' if flagged.loc[row, flag] else 'not flagged'}"
+        for flag, row in nearest.items()
+    ],
+    columns=3,
+)

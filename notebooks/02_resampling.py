@@ -13,9 +13,11 @@
 #
 # **What for.** Do what section IV does before any training: make age and sex uniform by drawing
 # with replacement, turn months into z-scores, and augment radiographs and patches (Figure 2b,
-# Table 2, Table 5).
+# Table 2, Table 5). Say what each step costs: radiographs that repeat, and an error that even a
+# perfect network has when every set is normalized by itself.
 #
-# **Reads** the run's cohort and the true label counts. **Writes** `results/resampling.json`.
+# **Reads** the run's cohort and the true label counts. **Writes** `results/resampling.json` and
+# `results/normalization_floor.csv`.
 # **Costs** some seconds on one core.
 
 # %% tags=["parameters"]
@@ -29,8 +31,11 @@ import pandas as pd
 
 from boneage_lib.data import (
     AgeNormalizer,
+    age_bins,
     effective_sample_size,
+    expected_draw,
     load_histogram,
+    normalization_floor,
     resample_uniformly,
 )
 from boneage_lib.inputs import (
@@ -55,8 +60,12 @@ cohort = run.cohort()
 #
 # Ages are cut into ten bins of equal width; from each of the twenty cells (bin × sex) the same
 # number is drawn with replacement. Nothing is copied: a draw is an index. Here the true labels are
-# resampled, so the numbers are those of RSNA itself, whatever radiographs this run has. The test
-# set is drawn down to its own size.
+# resampled, so the numbers are those of RSNA itself, whatever radiographs this run has. The
+# validation and test sets are drawn down to about their own size.
+#
+# Repeats carry no news. How many different radiographs are among the draws, and how many equally
+# weighted ones would tell as much about a mean (Kish's effective sample size {cite:p}`kish1965`),
+# stands beside what the sizes of the cells let one expect before drawing.
 
 # %%
 histogram = load_histogram()
@@ -67,6 +76,9 @@ for split, counts in histogram.groupby("split", sort=False):
     per_cell = draws_per_cell if split == "train" else max(len(labels) // 20, 1)
     indices = resample_uniformly(months, female, per_cell, seed=seed)
     drawn[split] = indices, pd.DataFrame({"female": female, "boneage_months": months})
+    expected = expected_draw(
+        np.unique(2 * age_bins(months) + female, return_counts=True)[1], per_cell
+    )
     before, after = AgeNormalizer.fit(months), AgeNormalizer.fit(months[indices])
     rows.append(
         {
@@ -74,8 +86,10 @@ for split, counts in histogram.groupby("split", sort=False):
             "radiographs": len(labels),
             "draws": len(indices),
             "distinct": len(np.unique(indices)),
+            "distinct expected": expected["distinct"],
             "most often": int(np.bincount(indices).max()),
             "effective": effective_sample_size(indices),
+            "effective expected": expected["effective"],
             "mean before": before.mean_months,
             "std before": before.std_months,
             "mean after": after.mean_months,
@@ -87,7 +101,8 @@ run.write_json("resampling.json", resampling.reset_index().to_dict("records"))
 show(
     resampling,
     "What resampling does to the subsets of RSNA 2017. Distinct: different radiographs among the "
-    "draws; effective: Kish's effective sample size; means and standard deviations in months.",
+    "draws; effective: Kish's effective sample size; expected: of any such draw, without drawing; "
+    "means and standard deviations in months.",
     decimals=1,
 )
 
@@ -102,6 +117,43 @@ figures.age_sex_histograms({"train, resampled": labels.iloc[indices]})
 
 # %% mystnb={"figure": {"name": "fig-repeats", "caption": "How often each training label is drawn, by its age."}, "image": {"alt": "Repeat counts against bone age: labels in the middle are drawn about once or not at all, the youngest and oldest dozens of times."}}
 figures.resampling_counts(indices, labels)
+
+# %% [markdown]
+# ## A floor under every score
+#
+# Ages become z-scores, "subtracting … the average over the re-distributed dataset" and dividing by
+# its standard deviation. If each set takes its own mean and standard deviation, a network answers in
+# z-scores of train while its labels are z-scores of another set: two rulers with another zero and
+# another unit, so that even a network that knows every age has an error, the larger the less the
+# sets' ages are alike. With train's mean and standard deviation for all sets, as everywhere in this
+# project, it has none.
+#
+# The table gives that error exactly, from the true labels. Errors in z become months by the standard
+# deviation by which the scored labels were divided. Resampled sets weigh every cell the same, as
+# draws do in the long run. The test set's fractional ages are rounded to months here.
+
+# %%
+floor = normalization_floor(histogram)
+run.write_table("results/normalization_floor.csv", floor)
+titles = {False: "as it is", True: "resampled"}
+show(
+    pd.DataFrame(
+        {
+            "scored on": floor["split"],
+            "mean and std": floor["normalization"],
+            "train is": floor["train_resampled"].map(titles),
+            "scored set is": floor["split_resampled"].map(titles),
+            "RMSE (z)": floor["rmse_z"],
+            "MAE (z)": floor["mae_z"],
+            "std (months)": floor["std_months"],
+            "RMSE (months)": floor["rmse_months"],
+            "MAE (months)": floor["mae_months"],
+        }
+    ).set_index(["scored on", "mean and std", "train is", "scored set is"]),
+    "What a perfect predictor scores on RSNA 2017: root mean square error and mean absolute error "
+    "when every set is normalized by its own or by train's mean and standard deviation.",
+    decimals=3,
+)
 
 # %% [markdown]
 # ## Augmentation

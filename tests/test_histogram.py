@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from boneage_lib.data.histogram import draw_labels, load_histogram, table1
+from boneage_lib.data.histogram import age_by_sex, draw_labels, load_histogram, table1
 from boneage_lib.errors import InputError
 
 
@@ -31,6 +32,37 @@ def test_histogram_counts_the_rare_ages():
     assert train.loc[train["months"] >= 204, "count"].sum() == 309
     assert (histogram["count"] > 0).all()
     assert not histogram.duplicated(["split", "female", "months"]).any()
+
+
+def test_ages_by_sex_have_the_intervals_of_labels_one_by_one():
+    histogram = load_histogram()
+    table = age_by_sex(histogram).set_index(["split", "sex"])
+    assert table["n"].tolist() == [5778, 6833, 12611, 652, 773, 1425, 100, 100, 200]
+    for split, part in histogram.groupby("split"):
+        girls, boys = (
+            np.repeat(rows["months"], rows["count"]).to_numpy(float)
+            for rows in (part[part["female"] == 1], part[part["female"] == 0])
+        )
+        row = table.loc[(split, "female")]
+        student = stats.ttest_1samp(girls, 0).confidence_interval()
+        np.testing.assert_allclose(row[["low_months", "high_months"]].astype(float), student)
+        assert row["median_months"] == np.median(girls)
+        row = table.loc[(split, "female - male")]
+        welch = stats.ttest_ind(girls, boys, equal_var=False).confidence_interval()
+        np.testing.assert_allclose(row[["low_months", "high_months"]].astype(float), welch)
+        assert row["mean_months"] == pytest.approx(girls.mean() - boys.mean())
+
+
+def test_ages_of_one_sex_and_of_one_child_have_no_difference_and_no_interval():
+    histogram = pd.DataFrame({"split": ["train"], "female": [1], "months": [60], "count": [1]})
+    table = age_by_sex(histogram)
+    assert table["sex"].tolist() == ["female"]
+    assert table[["low_months", "high_months"]].isna().all(axis=None)
+
+
+def test_a_confidence_of_one_is_refused():
+    with pytest.raises(InputError, match="confidence=1"):
+        age_by_sex(load_histogram(), 1)
 
 
 def test_drawn_labels_follow_the_histogram():

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boneage_lib.data.histogram import load_histogram
 from boneage_lib.data.resampling import (
     AgeNormalizer,
     age_bins,
     effective_sample_size,
+    expected_draw,
     resample_uniformly,
 )
 from boneage_lib.errors import InputError
@@ -74,6 +76,39 @@ def test_nothing_to_draw_is_refused(n: int, draws: int) -> None:
 def test_effective_sample_size_lies_between_one_and_the_distinct_rows(drawn: list[int]) -> None:
     size = effective_sample_size(np.array(drawn))
     assert 1 - 1e-9 <= size <= len(set(drawn)) + 1e-9
+
+
+@pytest.mark.parametrize(("cells", "draws"), [([1, 3, 40], 12), ([7], 1), ([500, 2], 30)])
+def test_expected_draw_is_the_average_of_many(cells: list[int], draws: int) -> None:
+    rng = np.random.default_rng(0)
+    distinct, squares = [], []
+    for _ in range(3000):
+        repeats = [np.bincount(rng.integers(0, cell, draws), minlength=cell) for cell in cells]
+        distinct.append(sum(np.count_nonzero(count) for count in repeats))
+        squares.append(sum(int((count**2).sum()) for count in repeats))
+    expected = expected_draw(np.array(cells), draws)
+    assert expected["distinct"] == pytest.approx(np.mean(distinct), rel=0.01)
+    effective = (draws * len(cells)) ** 2 / np.mean(squares)
+    assert expected["effective"] == pytest.approx(effective, rel=0.02)
+
+
+def test_draws_from_rsna_are_as_expected() -> None:
+    histogram = load_histogram()
+    for split, draws, distinct in (("train", 500, 5_400), ("test", 10, 110)):
+        part = histogram[histogram["split"] == split]
+        months, female = (part[name].repeat(part["count"]) for name in ("months", "female"))
+        drawn = resample_uniformly(months.to_numpy(), female.to_numpy(), draws)
+        assert len(np.unique(drawn)) == pytest.approx(distinct, rel=0.06)
+        cell = 2 * age_bins(months.to_numpy()) + female.to_numpy()
+        expected = expected_draw(np.unique(cell, return_counts=True)[1], draws)
+        assert expected["distinct"] == pytest.approx(distinct, rel=0.002)
+        assert effective_sample_size(drawn) == pytest.approx(expected["effective"], rel=0.06)
+
+
+@pytest.mark.parametrize(("cells", "draws"), [([], 5), ([0, 3], 5), ([3], 0)])
+def test_draws_from_nothing_are_refused(cells: list[int], draws: int) -> None:
+    with pytest.raises(InputError, match="expected cells of one radiograph or more"):
+        expected_draw(np.array(cells), draws)
 
 
 @settings(max_examples=200)

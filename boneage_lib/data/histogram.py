@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from boneage_lib.data.cohort import COLUMNS, SPLITS
 from boneage_lib.errors import InputError
@@ -54,6 +56,71 @@ def table1(histogram: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def age_by_sex(histogram: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Bone age of girls and boys in every split, with intervals of the means and their difference.
+
+    The means have Student's intervals and their difference Welch's: how far they could be off if
+    the radiographs were a random draw from all children who might have been radiographed. Errors
+    of the readers are not in them. The same as counted from the labels one by one.
+
+    Args:
+        histogram: columns ``split``, ``female``, ``months`` and ``count``, as `load_histogram`
+            gives it.
+        confidence: coverage aimed at, between 0 and 1.
+
+    Returns:
+        Three rows a split, ``sex`` female, male and "female - male": ``split``, ``sex``, ``n``,
+        ``mean_months``, ``low_months``, ``high_months``, ``median_months``, and the quartiles
+        ``q25_months`` and ``q75_months``; the last three are missing for a difference, the
+        interval where a sex has fewer than two radiographs.
+
+    Raises:
+        InputError: a confidence that is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"Found confidence={confidence}; expected a number between 0 and 1.")
+    level, rows = (1 + confidence) / 2, []
+    for split in [name for name in SPLITS if name in set(histogram["split"])]:
+        part = histogram[histogram["split"] == split]
+        ages = {
+            sex: np.repeat(of_sex["months"].to_numpy(float), of_sex["count"].to_numpy())
+            for female, sex in ((1, "female"), (0, "male"))
+            if len(of_sex := part[part["female"] == female])
+        }
+        error = {sex: _squared_error(months) for sex, months in ages.items()}
+        for sex, months in ages.items():
+            half = stats.t.ppf(level, max(len(months) - 1, 1)) * np.sqrt(error[sex])
+            q25, median, q75 = np.quantile(months, [0.25, 0.5, 0.75])
+            rows.append(
+                _mean_row(split, sex, len(months), months.mean(), half)
+                | {"median_months": median, "q25_months": q25, "q75_months": q75}
+            )
+        if len(ages) == 2:
+            both = sum(error.values())
+            freedom = both**2 / sum(error[sex] ** 2 / max(len(ages[sex]) - 1, 1) for sex in ages)
+            difference = ages["female"].mean() - ages["male"].mean()
+            half = stats.t.ppf(level, freedom) * np.sqrt(both)
+            count = sum(len(months) for months in ages.values())
+            rows.append(_mean_row(split, "female - male", count, difference, half))
+    return pd.DataFrame(rows)
+
+
+def _squared_error(months: np.ndarray) -> float:
+    """Squared standard error of a mean; not a number for fewer than two values."""
+    return float(months.var(ddof=1) / len(months)) if len(months) > 1 else float("nan")
+
+
+def _mean_row(split: str, sex: str, n: int, mean: float, half: float) -> dict[str, Any]:
+    return {
+        "split": split,
+        "sex": sex,
+        "n": n,
+        "mean_months": mean,
+        "low_months": mean - half,
+        "high_months": mean + half,
+    }
 
 
 def draw_labels(

@@ -64,6 +64,37 @@ def effective_sample_size(indices: np.ndarray) -> float:
     return float(repeats.sum() ** 2 / (repeats.astype(float) ** 2).sum())
 
 
+def expected_draw(cell_sizes: np.ndarray, draws_per_cell: int) -> dict[str, float]:
+    """What uniform resampling gives in the long run, without drawing.
+
+    A radiograph of a cell of c is missed by one draw with probability 1 - 1/c, so that d draws
+    find c (1 - (1 - 1/c)^d) different ones, and its expected squared repeat count is
+    d/c + d(d - 1)/c².
+
+    Args:
+        cell_sizes: radiographs in each occupied cell, 1 or more.
+        draws_per_cell: draws from each of them.
+
+    Returns:
+        ``distinct``: expected number of different radiographs among the draws; ``effective``:
+        Kish's effective sample size with the sum of squares at its expected value.
+
+    Raises:
+        InputError: no cell, an empty one, or fewer than one draw asked for.
+    """
+    cells = np.asarray(cell_sizes, dtype=float)
+    if len(cells) == 0 or cells.min() < 1 or draws_per_cell < 1:
+        raise InputError(
+            f"Found cell_sizes={cells.tolist()} and draws_per_cell={draws_per_cell}; expected "
+            "cells of one radiograph or more and at least one draw."
+        )
+    squares = draws_per_cell + draws_per_cell * (draws_per_cell - 1) / cells
+    return {
+        "distinct": float(np.sum(cells * (1 - (1 - 1 / cells) ** draws_per_cell))),
+        "effective": float((draws_per_cell * len(cells)) ** 2 / squares.sum()),
+    }
+
+
 @dataclass(frozen=True)
 class AgeNormalizer:
     """Months to z-scores and back: z = (months - mean) / std (section IV).

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from boneage_lib.data.histogram import load_histogram, table1
-from boneage_lib.data.resampling import age_bins
+from boneage_lib.data.normalization import Ages, perfect_predictor_floor
 from boneage_lib.paper.claim import Claim, Verdict, by_match, rounds_to
 from boneage_lib.paper.published import (
     TABLE_1,
@@ -22,57 +20,6 @@ from boneage_lib.paper.published import (
 
 DRAWS_PER_CELL = 10  # 200 draws over 20 cells: a resampled test set of the size of the test set
 TOLERATED_FLOOR_Z = 0.05  # far below the least RMSE of Table 6; a larger floor colors the results
-
-
-@dataclass(frozen=True)
-class Ages:
-    """The ages of one split, as counted and with every cell (age bin × sex) weighing the same.
-
-    Attributes:
-        months: (k,) distinct age and sex pairs' ages, months.
-        raw: (k,) their shares of the split, summing to 1.
-        uniform: (k,) their expected shares after resampling, summing to 1.
-        cells: (c,) radiographs in each occupied cell.
-    """
-
-    months: np.ndarray
-    raw: np.ndarray
-    uniform: np.ndarray
-    cells: np.ndarray
-
-    @classmethod
-    def of(cls, histogram: pd.DataFrame, split: str) -> Ages:
-        """From a histogram with the columns split, female, months and count."""
-        rows = histogram[histogram["split"] == split]
-        months = rows["months"].to_numpy(dtype=float)
-        count = rows["count"].to_numpy(dtype=float)
-        cell = 2 * age_bins(months) + rows["female"].to_numpy()
-        cells = np.bincount(cell, weights=count)
-        uniform = count / cells[cell] / np.count_nonzero(cells)
-        return cls(months, count / count.sum(), uniform, cells[cells > 0])
-
-    def moments(self, resampled: bool) -> tuple[float, float]:
-        """Mean and standard deviation, months."""
-        weights = self.uniform if resampled else self.raw
-        mean = float(np.average(self.months, weights=weights))
-        return mean, float(np.sqrt(np.average((self.months - mean) ** 2, weights=weights)))
-
-    def distinct(self, draws_per_cell: int) -> float:
-        """Expected number of different radiographs among the draws."""
-        return float(np.sum(self.cells * (1 - (1 - 1 / self.cells) ** draws_per_cell)))
-
-
-def perfect_predictor_floor(train: Ages, test: Ages, resampled: tuple[bool, bool]) -> float:
-    """RMSE, in z, of a network that knows every age, when train and test are each normalized alone.
-
-    It answers in z-scores of train; its labels are z-scores of test. ``resampled`` says which of
-    the two, train and test, was made uniform first.
-    """
-    mean_train, std_train = train.moments(resampled[0])
-    mean_test, std_test = test.moments(resampled[1])
-    answer, label = (test.months - mean_train) / std_train, (test.months - mean_test) / std_test
-    weights = test.uniform if resampled[1] else test.raw
-    return float(np.sqrt(np.average((answer - label) ** 2, weights=weights)))
 
 
 def rmse_readings(histogram: pd.DataFrame) -> pd.DataFrame:

@@ -51,10 +51,19 @@ class Run:
         self._need(self.cohort_folder / "cohort.json", "01_data_inspection")
         return Cohort.open(self.cohort_folder)
 
-    def cohort_or_phantoms(self, n: int, size: int, seed: int, variation: float) -> Cohort:
+    def cohort_or_phantoms(
+        self, n: int, size: int, seed: int, variation: float, maturity_noise: float = 6.0
+    ) -> Cohort:
         """The run's cohort; a synthetic one is drawn when there is none."""
         if not (self.cohort_folder / "cohort.json").is_file():
-            write_phantoms(self.cohort_folder, n, size, seed, variation=variation)
+            write_phantoms(
+                self.cohort_folder,
+                n,
+                size,
+                seed,
+                maturity_noise_months=maturity_noise,
+                variation=variation,
+            )
         return self.cohort()
 
     def read_json(self, name: str, notebook: str) -> Any:

@@ -17,6 +17,13 @@ from boneage_lib.report.figures.images import (
     radiographs,
     thumbnails,
 )
+from boneage_lib.report.figures.inspection import (
+    age_by_sex,
+    exposure,
+    gallery,
+    heaping,
+    original_sizes,
+)
 from boneage_lib.report.figures.labels import age_sex_histograms, resampling_counts
 from boneage_lib.report.figures.predictions import predictions
 from boneage_lib.report.figures.training import (
@@ -27,14 +34,19 @@ from boneage_lib.report.figures.training import (
 )
 
 __all__ = [
+    "age_by_sex",
     "age_sex_histograms",
     "augmented_views",
     "bland_altman",
     "error_by_age",
     "error_correlation",
     "errors_bar",
+    "exposure",
+    "gallery",
+    "heaping",
     "learning_curves",
     "losses",
+    "original_sizes",
     "patch_losses",
     "patch_validation",
     "patches_on_radiograph",
