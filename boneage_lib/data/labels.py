@@ -82,7 +82,7 @@ def read_label_tables(entries: list[Entry]) -> LabelTables:
     for entry in entries:
         if entry.suffix not in TABLE_SUFFIXES:
             continue
-        official = entry.path.name.lower() in OFFICIAL_NAMES
+        official = entry.name.lower() in OFFICIAL_NAMES
         try:
             table = _read_cells(entry)
         except InputError:
@@ -90,7 +90,7 @@ def read_label_tables(entries: list[Entry]) -> LabelTables:
                 raise
             continue
         form = next((form for form in FORMS if set(form.columns) <= set(table)), None)
-        name = str(entry.path)
+        name = entry.path
         if form is None:
             others.append(f"{name} with columns {', '.join(map(str, table))}")
             if official:

@@ -85,7 +85,7 @@ def prepare(
             unreadable = decode_all(images, writer, allowed, progress)
             if unreadable:
                 matched.skipped["unreadable_images"] = _counted(
-                    [str(images[row].path) for row in unreadable]
+                    [images[row].path for row in unreadable]
                 )
             emptied = set(labels["split"]) - set(labels["split"].drop(index=unreadable))
             if emptied:
@@ -187,18 +187,18 @@ def _match(entries: list[Entry], max_missing: float, source: Path) -> _Matched:
     for entry in entries:
         if entry.suffix not in IMAGE_SUFFIXES:
             continue
-        stem = entry.path.stem
+        stem = entry.stem
         if not (stem.isascii() and stem.isdecimal() and len(stem) <= 18):
-            misnamed.append(str(entry.path))
+            misnamed.append(entry.path)
             continue
         other = images.setdefault(int(stem), entry)
         if other is not entry:
             # Of an image that is there twice, the plain file is taken, as it is read fastest.
             taken, left = sorted(
-                (other, entry), key=lambda e: (e.archives, len(e.path.parts), str(e.path))
+                (other, entry), key=lambda e: (e.archives, e.path.count("/"), e.path)
             )
             images[int(stem)] = taken
-            repeated.append(str(left.path))
+            repeated.append(left.path)
     if not images:
         raise InputError(
             f"Found no radiographs in {source}; expected boneage-training-dataset/<id>.png, "
@@ -224,7 +224,7 @@ def _match(entries: list[Entry], max_missing: float, source: Path) -> _Matched:
     _refuse_too_many(
         "images have no label", [*unlabeled, *misnamed], len(images) + len(misnamed), max_missing
     )
-    parts = [images[identity].path.parts for identity in labels.loc[has_image, "id"]]
+    parts = [images[identity].path.split("/") for identity in labels.loc[has_image, "id"]]
     doubled = any(len(p) > 2 and p[-2] == p[-3] for p in parts)
     layout = "Kaggle" if doubled or tables.ids_without_age else "RSNA"
     packed = source.is_file() or any(entry.archives for entry in images.values())

@@ -21,6 +21,7 @@ from boneage_lib.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".dcm", ".dicom")
 TABLE_SUFFIXES = (".csv", ".xlsx")
+READ_SUFFIXES = IMAGE_SUFFIXES + TABLE_SUFFIXES
 # RSNA ships the validation images as zips inside a zip; nothing is known to nest deeper.
 DEEPEST_ARCHIVE = 2
 # A native RSNA radiograph has 1 to 1.5 MB; the bound keeps a crafted member out of memory.
@@ -43,21 +44,31 @@ class Entry:
     """One file of a source.
 
     Attributes:
-        path: where it lies, relative to the source; a zip counts as a folder.
+        path: where it lies, relative to the source, with slashes; a zip counts as a folder.
         n_bytes: its size when read, bytes.
         archives: how many zips it lies in, 0 for an ordinary file.
         load: gives its content.
     """
 
-    path: PurePosixPath
+    path: str
     n_bytes: int
     archives: int
     load: Callable[[], bytes]
 
     @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return os.path.splitext(self.name)[0]
+
+    @property
     def suffix(self) -> str:
         """The ending of the name in lower case, with its dot."""
-        return self.path.suffix.lower()
+        return _suffix(self.path)
 
     def read(self) -> bytes:
         """The whole content.
@@ -97,19 +108,19 @@ def open_source(source: str | Path) -> Iterator[list[Entry]]:
         if source.is_dir():
             entries = list(_walk_folder(source, stack))
         elif source.is_file() and zipfile.is_zipfile(source):
-            entries = list(_walk_archive(source.open("rb"), PurePosixPath(), 1, stack))
+            entries = list(_walk_archive(source.open("rb"), "", 1, stack))
         else:
             raise InputError(
                 f"{source} is neither a folder nor a complete zip; expected RSNA's download or "
                 "Kaggle's, unpacked or as it came. Download it again if it was cut off."
             )
-        yield sorted(entries, key=lambda entry: str(entry.path))
+        yield sorted(entries, key=lambda entry: entry.path)
 
 
 def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
     # Data sets are often linked into place, so links are followed, each folder once.
     visited: set[Path] = set()
-    waiting = [PurePosixPath()]
+    waiting = [""]
     while waiting:
         inside = waiting.pop()
         folder = root / inside
@@ -124,17 +135,21 @@ def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
                 f"{folder} cannot be listed: {error.strerror}. Check its permissions."
             ) from error
         for child in children:
-            relative = inside / child.name
-            if _is_clutter(relative):
+            relative = f"{inside}/{child.name}" if inside else child.name
+            if child.name.startswith(".") or child.name == "__MACOSX":
                 continue
-            suffix = os.path.splitext(child.name)[1].lower()
+            suffix = _suffix(child.name)
             if child.is_dir():
                 waiting.append(relative)
-            elif suffix in IMAGE_SUFFIXES + TABLE_SUFFIXES and child.is_file():
+            elif suffix in READ_SUFFIXES and child.is_file():
                 yield Entry(relative, child.stat().st_size, 0, partial(_read_file, child.path))
             elif suffix == ".zip" and child.is_file():
                 path = Path(child.path)
                 yield from _walk_archive(path.open("rb"), relative, 1, stack)
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _read_file(path: str) -> bytes:
@@ -142,12 +157,10 @@ def _read_file(path: str) -> bytes:
         return file.read()
 
 
-def _walk_archive(
-    file: BinaryIO, inside: PurePosixPath, depth: int, stack: ExitStack
-) -> Iterator[Entry]:
+def _walk_archive(file: BinaryIO, inside: str, depth: int, stack: ExitStack) -> Iterator[Entry]:
     """Entries of the zip ``file``, which is closed with ``stack``; ``inside`` is its own path."""
     stack.callback(file.close)
-    called = str(inside) if inside.parts else "The zip"
+    called = inside or "The zip"
     try:
         archive = stack.enter_context(zipfile.ZipFile(file))
     except (OSError, ValueError, *DAMAGED) as error:
@@ -157,14 +170,16 @@ def _walk_archive(
     if len(archive.infolist()) > MAX_MEMBERS:
         raise InputError(f"{called} has more than {MAX_MEMBERS:,} members; expected RSNA's 12,611.")
     for member in archive.infolist():
-        path = inside / _safe_member_path(member.filename, called)
-        if member.is_dir() or _is_clutter(path) or stat.S_ISLNK(member.external_attr >> 16):
+        within = _safe_member_path(member.filename, called)
+        if member.is_dir() or _is_clutter(within) or stat.S_ISLNK(member.external_attr >> 16):
             continue
-        if path.suffix.lower() not in (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, ".zip"):
+        path = f"{inside}/{within}" if inside else str(within)
+        suffix = _suffix(path)
+        if suffix not in (*READ_SUFFIXES, ".zip"):
             continue
         if member.flag_bits & 1:
             raise InputError(f"{called} is encrypted; expected a zip without a password.")
-        if path.suffix.lower() != ".zip":
+        if suffix != ".zip":
             yield Entry(path, member.file_size, depth, partial(archive.read, member))
         elif depth < DEEPEST_ARCHIVE:
             nested = _open_nested(archive, member, path)
@@ -191,9 +206,7 @@ def _is_clutter(path: PurePosixPath) -> bool:
     return path.name.startswith(".") or "__MACOSX" in path.parts
 
 
-def _open_nested(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: PurePosixPath
-) -> BinaryIO:
+def _open_nested(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> BinaryIO:
     """A seekable file over a zip that lies in another zip."""
     if member.file_size > MAX_NESTED_ARCHIVE_BYTES:
         raise InputError(f"{path} has {member.file_size:,} bytes; unpack the outer zip first.")
