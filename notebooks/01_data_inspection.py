@@ -45,6 +45,7 @@ from boneage_lib.data import (
     inspect_images,
     load_histogram,
     nearest_to_flags,
+    noise_floor_months,
     other_heaps,
     pairs_by_split,
     table1,
@@ -184,6 +185,13 @@ print(
     f"{len(cohort)} {'synthetic' if cohort.synthetic else 'real'} radiographs of "
     f"{cohort.size} × {cohort.size} pixels, split {cohort.info['split_origin']}"
 )
+if cohort.synthetic:
+    noise = cohort.info["maturity_noise_months"]
+    floor = noise_floor_months(cohort.labels["boneage_months"].to_numpy(), noise)
+    print(
+        f"Noise floor: maturity strays from bone age by up to {noise:g} months (std), so that a "
+        f"reader who saw it exactly would still err by {floor:.1f} months on average."
+    )
 show(summary, "The radiographs of this run; ages in months.", decimals=1)
 
 # %% mystnb={"figure": {"name": "fig-1", "caption": "Two training radiographs of this run after resizing, aspect squashed to a square as in the paper (Figure 1)."}, "image": {"alt": "Two hand radiographs side by side, each with its bone age and sex, axes in pixels."}}

@@ -1,4 +1,6 @@
-"""Synthetic radiographs: anatomy, determinism and the cohort they make."""
+"""Synthetic radiographs: anatomy, maturity, determinism and how hard they are to read."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -6,14 +8,18 @@ import pytest
 from boneage_lib.data.maturity import (
     CARPALS,
     CENTRES,
+    draw_individual,
     fused,
     hand_scale,
+    noise_floor_months,
+    noise_share,
     ossified,
     ossified_carpals,
 )
 from boneage_lib.data.phantom import draw_radiograph
-from boneage_lib.data.projection import bone_paths, soft_tissue_paths
+from boneage_lib.data.projection import bone_paths
 from boneage_lib.data.skeleton import grow_hand
+from boneage_lib.data.soft_tissue import soft_tissue_paths
 from boneage_lib.errors import InputError
 
 VIEW = np.array([[0.8, 0.0, 100.0], [0.0, -0.8, 150.0]])  # 0.8 pixels a mm
@@ -47,6 +53,41 @@ def test_girls_are_ahead_of_boys():
         assert set(fused(months, False)) <= set(fused(months, True))
     assert all(centre.appears[1] < centre.appears[0] for centre in CENTRES.values())
     assert hand_scale(228, True) < hand_scale(228, False) == 1
+
+
+# Years (boys, girls): https://fpnotebook.com/Ortho/Anatomy/HndGrwthPlts.htm, months there in
+# twelfths; the ulna's "5 to 6" and the radius' 1 year are for both sexes.
+PRINTED_ONSET_YEARS = {
+    "capitate": (4 / 12, 2 / 12),
+    "hamate": (4 / 12, 2 / 12),
+    "triquetrum": (3, 2),
+    "lunate": (4, 3),
+    "trapezoid": (6, 4),
+    "scaphoid": (6, 4),
+    "pisiform": (12, 9),
+    "radius": (1, 1),
+    "ulna": (6, 5),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED_ONSET_YEARS)
+def test_centres_appear_at_about_the_printed_ages(name):
+    """Within nine months, up to three years, and within a quarter of the age beyond."""
+    for months, years in zip(CENTRES[name].appears, PRINTED_ONSET_YEARS[name], strict=True):
+        assert abs(months - 12 * years) <= max(9, 3 * years)
+
+
+def test_carpals_appear_in_the_usual_order():
+    """Gilsanz and Ratib's, but for trapezium, trapezoid and scaphoid, which come together."""
+    assert CARPALS[:4] == ("capitate", "hamate", "triquetrum", "lunate")
+    assert CARPALS[-1] == "pisiform"
+    for sex in (0, 1):
+        onsets = [CENTRES[name].appears[sex] for name in CARPALS]
+        assert onsets[:4] == sorted(onsets[:4])
+        assert max(onsets[4:7]) - min(onsets[4:7]) <= 6
+        assert onsets[3] < min(onsets[4:7]) and max(onsets[4:7]) < onsets[7]
+        assert CENTRES["radius"].appears[sex] < CENTRES["triquetrum"].appears[sex]
+        assert CENTRES["ulna"].appears[sex] < CENTRES["pisiform"].appears[sex]
 
 
 def test_growth_never_turns_back():
@@ -127,6 +168,39 @@ def test_radiographs_depend_on_the_generator_alone():
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
+
+
+def test_threads_draw_the_same():
+    def draw(seed):
+        return draw_radiograph(4.0 * seed, seed % 2 == 0, 100, np.random.default_rng(seed))
+
+    seeds = [3, 20, 31, 44, 50, 58]
+    with ThreadPoolExecutor(3) as pool:
+        threaded = list(pool.map(draw, seeds))
+    for seed, picture in zip(seeds, threaded, strict=True):
+        np.testing.assert_array_equal(picture, draw(seed))
+
+
+def test_noise_is_smaller_in_small_children():
+    assert noise_share(0) == 0.15
+    assert noise_share(48) == 0.5
+    assert noise_share(96) == noise_share(240) == 1
+
+
+def test_noise_floor_is_the_error_of_a_perfect_reader():
+    rng = np.random.default_rng(0)
+    ages = [6, 30, 60, 120, 120, 200]
+    seen = [[draw_individual(m, False, rng, 8.0, 3.0).age - m for _ in range(3000)] for m in ages]
+    assert noise_floor_months(ages, 8.0) == pytest.approx(np.abs(seen).mean(), rel=0.03)
+    assert noise_floor_months(ages, 0.0) == 0
+    assert noise_floor_months([150], 6.0) == pytest.approx(6 * np.sqrt(2 / np.pi))
+    assert noise_floor_months(150, 6.0) == noise_floor_months([100, 200], 6.0)
+
+
+@pytest.mark.parametrize(("ages", "noise"), [([], 6.0), ([100], -1.0), ([100], float("nan"))])
+def test_noise_floor_of_nothing_is_refused(ages, noise):
+    with pytest.raises(InputError, match="expected"):
+        noise_floor_months(ages, noise)
 
 
 def test_maturity_noise_hides_the_age():

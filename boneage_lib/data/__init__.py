@@ -13,6 +13,7 @@ from boneage_lib.data.inspection import (
     nearest_to_flags,
 )
 from boneage_lib.data.likeness import close_pairs, pairs_by_split
+from boneage_lib.data.maturity import noise_floor_months
 from boneage_lib.data.normalization import normalization_floor
 from boneage_lib.data.phantom_cohort import write_phantoms
 from boneage_lib.data.resampling import (
@@ -46,6 +47,7 @@ __all__ = [
     "inspect_images",
     "load_histogram",
     "nearest_to_flags",
+    "noise_floor_months",
     "normalization_floor",
     "other_heaps",
     "pairs_by_split",

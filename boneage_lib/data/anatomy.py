@@ -23,10 +23,10 @@ LENGTHS = (
 )
 # Full widths at base, middle and head, mm.
 WIDTHS: dict[str, tuple[float, float, float]] = {
-    "metacarpal": (12.6, 6.8, 14.6),
-    "proximal_phalanx": (16.2, 9.2, 12.4),
+    "metacarpal": (13.4, 7.4, 14.8),
+    "proximal_phalanx": (16.4, 9.4, 12.6),
     "middle_phalanx": (14.4, 8.2, 11.4),
-    "distal_phalanx": (12.4, 5.4, 8.6),
+    "distal_phalanx": (12.8, 5.6, 9.4),
 }
 SEGMENTS = tuple(WIDTHS)
 FINGER_WIDTH = (1.1, 1.0, 1.03, 0.95, 0.84)
@@ -74,9 +74,11 @@ EPIPHYSIS_SHARE = {
     "distal_phalanx": 0.15,
 }
 # Base of each metacarpal in the hand's frame, mm, and its direction, degrees towards the thumb.
-METACARPAL_BASES = ((26.5, 7.5), (11.5, 16.0), (-0.5, 15.5), (-11.5, 13.4), (-20.8, 9.6))
-METACARPAL_DIRECTIONS = (41.0, 9.0, -1.0, -11.0, -22.0)
-FINGER_SPREAD = (-3.0, 9.0, 0.0, -11.0, -24.0)
+METACARPAL_BASES = ((26.5, 6.5), (11.8, 14.6), (-0.5, 15.0), (-11.8, 12.4), (-21.4, 8.2))
+# How far each base is cupped, mm, and its slope.
+METACARPAL_FACETS = ((-1.0, 0.05), (-1.3, -0.12), (-0.4, 0.14), (0.4, 0.1), (0.5, 0.25))
+METACARPAL_DIRECTIONS = (45.0, 9.0, -1.0, -10.5, -21.0)
+FINGER_SPREAD = (-3.0, 11.0, 0.0, -11.0, -24.0)
 
 # Outlines of the mature carpals around their middle, adult man, mm.
 CARPAL_MIDDLES = {
@@ -118,18 +120,31 @@ def _polar(outline: tuple[tuple[float, float], ...]) -> np.ndarray:
     angles, radii = angles[order], np.hypot(points[:, 0], points[:, 1])[order]
     angles = np.concatenate([angles[-3:] - 2 * np.pi, angles, angles[:3] + 2 * np.pi])
     radii = np.concatenate([radii[-3:], radii, radii[:3]])
-    return np.asarray(PchipInterpolator(angles, radii)(OUTLINE_ANGLES))
+    # Straight facets, their corners rounded a little: bones that touch flatten each other.
+    fine = np.deg2rad(np.arange(0, 360, 1.0))
+    step = np.searchsorted(angles, fine, side="right")
+    a, b = angles[step - 1], angles[step]
+    r, q = radii[step - 1], radii[step]
+    straight = r * q * np.sin(b - a) / (r * np.sin(fine - a) + q * np.sin(b - fine))
+    kernel = np.hanning(23) / np.hanning(23).sum()
+    return np.asarray(np.convolve(np.tile(straight, 3), kernel, "same")[360:720:5])
 
 
-CARPAL_RADII = {name: _polar(outline) for name, outline in _CARPAL_OUTLINES.items()}
+_FILLING = {"trapezium": 1.12, "trapezoid": 1.06}  # these two overlap
+CARPAL_RADII = {
+    name: _FILLING.get(name, 1.01) * _polar(outline) for name, outline in _CARPAL_OUTLINES.items()
+}
 ALONG = np.linspace(0, 1, 49)
-WIDTH_MIXTURES = {
-    name: np.asarray(PchipInterpolator([row[0] for row in rows], [row[1:] for row in rows])(ALONG))
+#: Half widths of the tubular bones at ``ALONG``, mm.
+HALF_WIDTHS = {
+    name: PchipInterpolator([row[0] for row in rows], [row[1:] for row in rows])(ALONG)
+    @ np.array(WIDTHS[name])
+    / 2
     for name, rows in _PROFILES.items()
 }
 
 # Half width of a lean finger's flesh at the base of its metacarpal and at the end of each bone, mm.
-FLESH_WIDTHS = (9.8, 10.4, 9.8, 8.7, 6.9)
+FLESH_WIDTHS = (10.4, 11.2, 10.8, 9.6, 7.7)
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,7 @@ class ForearmBone:
         top: y of the joint.
         zone: height of the epiphysis.
         tilt: slope of the joint.
+        hollow: how far the joint is cupped.
     """
 
     name: str
@@ -153,9 +169,11 @@ class ForearmBone:
     top: float
     zone: float
     tilt: float
+    hollow: float
 
 
 FOREARM_END = -260.0  # far below any picture
+WRIST_PIVOT = -14.0  # y around which the forearm turns, mm
 RADIUS = ForearmBone(
     "radius",
     y=(-260, -62, -45, -34, -28, -21),
@@ -163,7 +181,8 @@ RADIUS = ForearmBone(
     axis=(4.0, 8.6, 8.6, 8.3, 8.0, 8.0),
     top=-19.3,
     zone=8.5,
-    tilt=0.13,
+    tilt=0.22,
+    hollow=1.8,
 )
 ULNA = ForearmBone(
     "ulna",
@@ -172,5 +191,6 @@ ULNA = ForearmBone(
     axis=(-14.5, -17.0, -17.8, -18.1, -18.3, -18.5),
     top=-21.5,
     zone=6.0,
-    tilt=-0.08,
+    tilt=-0.04,
+    hollow=0.3,
 )

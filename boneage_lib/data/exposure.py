@@ -9,10 +9,12 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
+from boneage_lib.data.canvases import Canvases
+
 # Attenuation at about 50 kV, 1/mm: effective values behind a filtered tube, chosen by eye so that
 # finger bones and the wrist stand out as on real radiographs.
 SOFT_TISSUE = 0.022
-COMPACT_BONE = 0.072
+COMPACT_BONE = 0.088
 LEAD = 4.0  # attenuation of a lead letter
 
 _LETTERS = "ABCDEFGHJKLMNPRSTVW"
@@ -42,7 +44,7 @@ class Exposure:
 
 
 #: What exposures vary around: a dark, clear radiograph.
-TYPICAL = {"black": 15.0, "span": 217.0, "reach": 1.27, "gamma": 1.0}
+TYPICAL = {"black": 12.0, "span": 217.0, "reach": 1.27, "gamma": 1.0}
 
 
 def draw_exposure(rng: np.random.Generator, variation: float = 1.0) -> Exposure:
@@ -52,16 +54,16 @@ def draw_exposure(rng: np.random.Generator, variation: float = 1.0) -> Exposure:
         rng: draws it.
         variation: share of that spread around a typical exposure, 0 to 1.
     """
-    kind = rng.choice(4, p=(0.72, 0.16, 0.06, 0.06))
-    black = rng.uniform(*((4, 26), (28, 62), (18, 40), (45, 95))[kind])
-    span = rng.uniform(*((185, 250), (140, 200), (40, 95), (100, 150))[kind])
+    kind = rng.choice(4, p=(0.68, 0.17, 0.08, 0.07))
+    black = rng.uniform(*((1, 15), (24, 62), (2, 40), (60, 110))[kind])
+    span = rng.uniform(*((185, 245), (130, 190), (25, 80), (100, 150))[kind])
     reach, gamma = rng.uniform(1.05, 1.5), rng.uniform(0.85, 1.2)
     black, span, reach, gamma = (
         float(typical + variation * (drawn - typical))
         for typical, drawn in zip(TYPICAL.values(), (black, span, reach, gamma), strict=True)
     )
     return Exposure(
-        photons=float(np.exp(rng.uniform(np.log(3), np.log(30)))),
+        photons=float(np.exp(rng.uniform(np.log(6), np.log(60)))),
         scatter=float(rng.uniform(0.03, 0.16)),
         black=black,
         span=span,
@@ -72,22 +74,36 @@ def draw_exposure(rng: np.random.Generator, variation: float = 1.0) -> Exposure:
 
 
 @lru_cache(maxsize=12)
-def _grain_tile(side: int, grain: float) -> np.ndarray:
-    """Smooth noise of unit standard deviation to cut textures from, (side, side) float32."""
+def _grain_tile(side: int, grains: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Factors around 1 to cut textures from, (side, side) float32: see `texture`."""
     rng = np.random.default_rng(0)
-    step = max(1, int(grain))
-    coarse: np.ndarray = rng.standard_normal((side // step + 2,) * 2, dtype=np.float32)
-    coarse = cv2.GaussianBlur(coarse, (0, 0), max(grain / step * 0.6, 0.4))
-    tile = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(tile / tile.std())
+    factors = np.ones((side, side), np.float32)
+    for grain, contrast in grains:
+        step = max(1, int(grain))
+        coarse: np.ndarray = rng.standard_normal((side // step + 2,) * 2, dtype=np.float32)
+        coarse = cv2.GaussianBlur(coarse, (0, 0), max(grain / step * 0.6, 0.4))
+        tile = np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
+        if contrast < 0:  # bright threads where the noise crosses zero
+            tile = np.exp(np.abs(tile) * (-2.5 / tile.std()))
+            tile = tile.mean() - tile
+        factors *= 1 + np.float32(contrast / tile.std()) * tile
+    return factors
 
 
-def texture(side: int, grain: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise of unit standard deviation, (side, side) float32, ``grain`` pixels fine.
+def texture(
+    side: int, grains: tuple[tuple[float, float], ...], rng: np.random.Generator
+) -> np.ndarray:
+    """Smooth random factors around 1, (side, side) float32.
 
     A random piece of one fixed tile, turned at random: drawing new noise takes ten times as long.
+
+    Args:
+        side: of the picture, pixels.
+        grains: fineness, pixels, and standard deviation of each pattern; below 0 for a net of
+            bright threads instead of grains.
+        rng: draws the piece.
     """
-    tile = _grain_tile(side + side // 2, round(grain, 1))
+    tile = _grain_tile(side + side // 2, grains)
     x, y = rng.integers(0, side // 2, 2)
     piece = tile[y : y + side, x : x + side]
     if rng.random() < 0.5:
@@ -140,7 +156,7 @@ def place_marker(
 
 
 def collimator(side: int, rng: np.random.Generator, variation: float = 1.0) -> np.ndarray | None:
-    """The beam's field, if its border is in the picture: (side, side) float32, 0 outside to 1.
+    """The beam's field, if its border is in the picture: (side, side) uint8, 0 outside to 255.
 
     Real pictures are mostly cropped to the field; here two of five show some of its border, fewer
     in proportion to ``variation``.
@@ -159,8 +175,8 @@ def collimator(side: int, rng: np.random.Generator, variation: float = 1.0) -> n
     tilt = float(np.deg2rad(rng.normal(0, 1.5)))
     turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
     corners = ((corners - 0.5) @ turn.T + 0.5) * side
-    field = np.zeros((side, side), np.float32)
-    cv2.fillConvexPoly(field, np.rint(corners * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
+    field = np.zeros((side, side), np.uint8)
+    cv2.fillConvexPoly(field, np.rint(corners * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(field, (0, 0), max(0.002 * side, 0.4)))
 
 
@@ -170,25 +186,29 @@ def expose(
     field: np.ndarray | None,
     shutter: bool,
     rng: np.random.Generator,
+    work: Canvases,
 ) -> np.ndarray:
-    """Expose and display: attenuation (h, w) to a uint8 radiograph (h, w), bone bright.
+    """Expose and display: attenuation (side, side) to a uint8 radiograph, bone bright.
 
     Args:
-        attenuation: natural logarithm of open over transmitted intensity, 0 and more.
+        attenuation: natural logarithm of open over transmitted intensity, 0 and more; overwritten.
         exposure: scatter, dose, display and the like.
-        field: the collimator's opening, 0 to 1, or None where it is outside the picture.
+        field: the collimator's opening, 0 to 255, or None where it is outside the picture.
         shutter: blacken what is outside the field, as most viewers do; else it stays unexposed,
             which is white.
         rng: draws the quantum noise.
+        work: canvases to work on; ``attenuation`` may be its ``soft``.
     """
     height, width = attenuation.shape
-    signal: np.ndarray = np.asarray(cv2.exp(-attenuation))
+    signal = np.negative(attenuation, out=attenuation)
+    cv2.exp(signal, dst=signal)
     small = cv2.resize(signal, (width // 8 + 1, height // 8 + 1), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(width / 8 * 0.06, 0.5))
-    scatter = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    signal = np.asarray(
-        cv2.addWeighted(signal, 1 - exposure.scatter, scatter, exposure.scatter, 0.0)
-    )
+    scatter = work.bone
+    cv2.resize(small, (width, height), dst=scatter, interpolation=cv2.INTER_LINEAR)
+    # From here on in levels of the detector.
+    share = exposure.scatter
+    cv2.addWeighted(signal, (1 - share) * _OPEN, scatter, share * _OPEN, 0.0, dst=signal)
     across, down = (
         np.exp(slope * np.linspace(-1, 1, k, dtype=np.float32)).astype(np.float32)
         for slope, k in zip(exposure.heel, (width, height), strict=True)
@@ -196,27 +216,30 @@ def expose(
     signal *= across
     signal *= down[:, None]
     if field is not None and not shutter:
-        signal *= np.maximum(field, np.float32(0.01))
-    noise = np.take(_NORMAL, rng.integers(0, 256, (height, width), dtype=np.uint8))
-    noise *= np.asarray(cv2.sqrt(signal))
-    noise *= (1e-3 / exposure.photons) ** 0.5
-    signal += noise
+        signal *= np.maximum(field, 3) * np.float32(1 / 255)
+    table = _NORMAL * np.float32((1e-3 * _OPEN / exposure.photons) ** 0.5)
+    draws = rng.integers(0, 256, (height, width), dtype=np.uint8)
+    noise = cv2.LUT(draws, table, dst=work.noise)
+    cv2.multiply(noise, cv2.sqrt(signal, dst=scatter), dst=noise)
+    cv2.add(signal, noise, dst=work.level, dtype=cv2.CV_16U)
     # One table look-up stands for logarithm, display curve and rounding.
-    level = np.clip(np.multiply(signal, np.float32(_LEVELS / 1.25)), 0, _LEVELS - 1)
-    picture = np.take(_display_curve(exposure), level.astype(np.uint16))
+    np.copyto(work.index, work.level)
+    picture = np.empty((height, width), np.uint8)
+    _display_curve(exposure).take(work.index, out=picture, mode="clip")
     if field is not None and shutter:
-        picture = np.asarray(cv2.multiply(picture, field, dtype=cv2.CV_8U))
+        cv2.multiply(picture, field, dst=picture, scale=1 / 255)
     return picture
 
 
-_LEVELS = 8192  # of the detector
+_LEVELS = 2048  # of the detector
+_OPEN = _LEVELS / 1.25  # the open beam's
 # Random bytes through normal quantiles are normal enough, and eight times as fast to draw.
 _NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)], np.float32)
 
 
 def _display_curve(exposure: Exposure) -> np.ndarray:
-    """Grey level of every detector level 0 to 1.25 times the open beam: (8192,) uint8."""
-    signal = (np.arange(_LEVELS) + 0.5) * 1.25 / _LEVELS
+    """Grey level of every detector level 0 to 1.25 times the open beam: (2048,) uint8."""
+    signal = np.maximum(np.arange(_LEVELS), 0.5) / _OPEN
     contrast = np.maximum(-np.log(signal), 0) / exposure.reach
     contrast **= exposure.gamma
     # A shoulder: the bones of the forearm come near white and seldom reach it.

@@ -7,9 +7,12 @@ Bone age and sex are visible in them, and nothing measured on them says anything
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
+from boneage_lib.data.canvases import canvases
 from boneage_lib.data.exposure import (
     COMPACT_BONE,
     SOFT_TISSUE,
@@ -20,8 +23,9 @@ from boneage_lib.data.exposure import (
     place_marker,
     texture,
 )
-from boneage_lib.data.projection import bone_paths, soft_tissue_paths
+from boneage_lib.data.projection import bone_paths
 from boneage_lib.data.skeleton import MATURITY_NOISE_MONTHS, grow_hand
+from boneage_lib.data.soft_tissue import soft_tissue_paths
 from boneage_lib.data.solids import Hand
 from boneage_lib.errors import InputError
 
@@ -36,23 +40,25 @@ def _view(hand: Hand, side: int, rng: np.random.Generator, variation: float) -> 
         return typical + variation * (drawn - typical)
 
     # A small hand gets a smaller field, though not in proportion: it looks smaller in its frame.
-    field = 274 * hand.scale**0.62 * around(1.0, float(np.clip(rng.normal(1.0, 0.05), 0.9, 1.2)))
+    field = 272 * hand.scale**0.62 * around(1.0, float(np.clip(rng.normal(1.0, 0.08), 0.88, 1.3)))
     pixels = side / field
-    stretch = around(
-        1.1, float(rng.uniform(1.0, 1.2))
-    )  # portrait pictures are squashed into squares
-    turn = float(np.deg2rad(around(-2, np.clip(rng.normal(-2, 6), -18, 14))))
+    # Portrait pictures are squashed into squares.
+    stretch = around(1.23, float(rng.uniform(1.09, 1.37)))
+    turn = float(np.deg2rad(around(-2, np.clip(rng.normal(-2, 7), -20, 16))))
     turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     linear = np.diag([pixels * stretch, -pixels]) @ turned
     tips = np.array([joint for finger in hand.fingers for joint in finger.joints[1:]])
     placed = tips @ linear.T
     low, high = placed.min(axis=0), placed.max(axis=0)
-    reach = 11 * hand.scale * pixels
+    reach = 8 * hand.scale * pixels
     room = np.maximum(side - (high - low) - 2 * reach, 0)
     x = reach + room[0] * around(0.5, rng.uniform(0.25, 0.75)) - low[0]
     if high[0] - low[0] + 2 * reach > side:
         x = side / 2 - (low[0] + high[0]) / 2
-    y = reach + side * around(0.045, float(rng.uniform(0.01, 0.08))) - low[1]
+    y = reach + side * around(0.06, 0.01 + 0.1 * float(rng.beta(1.2, 1.4))) - low[1]
+    # The wrist is what readers look at first: rather little margin above the fingers.
+    wrist = float(linear[1] @ (0.0, -36.0 * hand.scale))
+    y = max(min(y, side - wrist), 0.7 * reach - low[1])
     return np.column_stack([linear, [x, y]])
 
 
@@ -93,19 +99,20 @@ def draw_radiograph(
     view = _view(hand, side, rng, variation)
     exposure = draw_exposure(rng, variation)
     field = collimator(side, rng, variation)
-    shutter = bool(rng.random() < 0.6)
-    bone = bone_paths(hand, (side, side), view)
+    shutter = bool(rng.random() < 0.88)
+    work = canvases(side)
+    bone = bone_paths(hand, (side, side), view, work.bone)
+    trabeculae = ((0.012 * side, 0.04), (0.0045 * side, -0.09))
+    bone *= texture(side, trabeculae, rng)
+    soft = soft_tissue_paths(hand, (side, side), view, work.soft)
+    soft *= texture(side, ((0.04 * side, 0.02),), rng)
+    cv2.addWeighted(bone, COMPACT_BONE, soft, SOFT_TISSUE, 0.0, dst=bone)
+    place_marker(bone, lead_marker(side, rng), rng)
     pixels = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))  # a mm
-    bone *= 1 + np.float32(0.05) * texture(side, 0.005 * side, rng)  # trabeculae
-    bone *= 1 + np.float32(0.06) * texture(side, 0.002 * side, rng)
-    bone *= np.float32(COMPACT_BONE)
-    soft = soft_tissue_paths(hand, (side, side), view)
-    soft *= np.float32(SOFT_TISSUE) * (1 + np.float32(0.02) * texture(side, 0.04 * side, rng))
-    attenuation = bone + soft
-    place_marker(attenuation, lead_marker(side, rng), rng)
-    focal_spot = max(0.25 * pixels, 0.3)
-    attenuation = np.asarray(cv2.GaussianBlur(attenuation, (0, 0), focal_spot))
-    picture = expose(attenuation, exposure, field, shutter, rng)
+    focal_spot = max(0.3 * pixels, 0.3)
+    width = 2 * math.ceil(2.5 * focal_spot) + 1  # of the kernel; OpenCV's own choice is wider
+    cv2.GaussianBlur(bone, (width, width), focal_spot, dst=soft)
+    picture = expose(soft, exposure, field, shutter, rng, work)
     if factor > 1:
         picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA))
     return picture

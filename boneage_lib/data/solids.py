@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-
-Curve = tuple[np.ndarray | tuple[float, ...], np.ndarray | tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class Tube:
-    """A solid around a straight axis, symmetric in depth: a shaft, an epiphysis or both as one.
+    """A solid around an axis, symmetric in depth: a shaft, an epiphysis or both as one.
+
+    It is the part of a profile within a span, its corners rounded.
 
     Attributes:
         y: (k,) positions along the axis, ascending, mm.
         half_width: (k,) at ``y``, mm.
-        axis: (k,) sideways offset of the middle at ``y``, mm.
+        span: where the tube begins and ends, mm.
+        rounding: radius of the corners at the bottom and at the top, mm.
+        axis: (k,) sideways offset of the middle at ``y``, or one offset for all, mm.
         ends: how far the bottom and the top bend inwards at the sides, mm (below 0: hollow).
         tilt: slope of the bottom and of the top, mm sideways to mm along.
         cortex: thickness of the compact shell in the middle and at the ends, mm.
         marrow: density of the inside relative to the shell, in the middle and at the ends, 0 to 1.
+        plates: thickness of the compact plates that close the bottom and the top, mm.
         flat: depth relative to width.
         edge: over how many mm the ends reach their full depth.
     """
 
     y: np.ndarray
     half_width: np.ndarray
-    axis: np.ndarray
+    span: tuple[float, float]
+    rounding: tuple[float, float] = (0.0, 0.0)
+    axis: np.ndarray | float = 0.0
     ends: tuple[float, float] = (0.0, 0.0)
     tilt: tuple[float, float] = (0.0, 0.0)
     cortex: tuple[float, float] = (1.0, 0.4)
-    marrow: tuple[float, float] = (0.08, 0.36)
+    marrow: tuple[float, float] = (0.06, 0.38)
+    plates: tuple[float, float] = (0.4, 0.4)
     flat: float = 0.85
     edge: float = 0.75
 
@@ -46,12 +51,15 @@ class Blob:
         depth: thickness in the middle, mm.
         cortex: thickness of the shell, mm.
         marrow: density of the inside relative to the shell, 0 to 1.
+        rim: over how many mm from the outline the depth is reached, relative to the smallest
+            radius.
     """
 
     radius: np.ndarray
     depth: float
     cortex: float = 0.5
     marrow: float = 0.5
+    rim: float = 0.75
 
 
 State = tuple[float, tuple["Tube | Blob", ...]]
@@ -97,37 +105,11 @@ class Hand:
         fingers: thumb to little finger.
         scale: length relative to an adult man's hand.
         chubbiness: thickness of the flesh relative to a lean adult's.
+        wrist_turn: turn of the forearm around `anatomy.WRIST_PIVOT` towards the thumb, radians.
     """
 
     bones: tuple[Bone, ...]
     fingers: tuple[Finger, ...]
     scale: float
     chubbiness: float
-
-
-def rounded_tube(
-    profile: Curve,
-    span: tuple[float, float],
-    rounding: tuple[float, float],
-    axis: Curve | None = None,
-    **shape: Any,
-) -> Tube:
-    """The part of a profile within a span, its corners rounded.
-
-    Args:
-        profile: positions y and half widths there, mm.
-        span: where the tube begins and ends, mm.
-        rounding: radius of the corners at the bottom and at the top, mm.
-        axis: positions y and sideways offsets of the middle there, mm; straight by default.
-        shape: further attributes of `Tube`.
-    """
-    low, high = span
-    # Denser towards the ends, where the rounding bends the outline.
-    y = low + (high - low) * (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 41)))
-    half = np.interp(y, profile[0], profile[1])
-    for radius, depth in ((rounding[0], y - low), (rounding[1], high - y)):
-        if radius > 0:
-            inside = np.clip(depth, 0, radius)
-            half = half - (radius - np.sqrt(inside * (2 * radius - inside)))
-    offset = np.interp(y, axis[0], axis[1]) if axis else np.zeros_like(y)
-    return Tube(y, np.maximum(half, 0.05), offset, **shape)
+    wrist_turn: float = 0.0
