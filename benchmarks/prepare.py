@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from boneage_lib.data import prepare
-from boneage_lib.data.decoding import n_cores
+from boneage_lib.data.threads import n_cores
 
 
 def bare(files: list[str], size: int, keep: Path | None) -> float:

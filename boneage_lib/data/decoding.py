@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
 
 from boneage_lib.data.journal import CohortWriter, Original
 from boneage_lib.data.sources import Entry
+from boneage_lib.data.threads import n_cores, single_threaded_opencv
 from boneage_lib.errors import InputError
 
 MAX_PIXELS = 2**25  # RSNA's largest radiographs have about 3,000 pixels a side, 9 million in all
@@ -176,21 +175,3 @@ def _decode_into(writer: CohortWriter, rows: list[int], images: Sequence[Entry])
     if readable:
         writer.write(readable, pictures[: len(readable)], originals)
     return reasons
-
-
-def n_cores() -> int:
-    """Cores this process may use, which a container or cluster job may hold below the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def single_threaded_opencv() -> Iterator[None]:
-    """One thread a radiograph: OpenCV's own threads only get in each other's way here."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)

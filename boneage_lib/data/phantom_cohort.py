@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from boneage_lib.data.cohort import Cohort
-from boneage_lib.data.decoding import n_cores, single_threaded_opencv
 from boneage_lib.data.histogram import draw_labels
 from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.phantom import check_settings, draw_radiograph
 from boneage_lib.data.skeleton import CENTRE_NOISE_MONTHS, MATURITY_NOISE_MONTHS
+from boneage_lib.data.threads import n_cores, single_threaded_opencv
 from boneage_lib.data.writing import write_cohort
 from boneage_lib.errors import InputError
 
