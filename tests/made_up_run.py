@@ -6,6 +6,7 @@ import json
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.evaluation import constant_guess, evaluate, paired_difference
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report.results import metrics
+from boneage_lib.report.results import metrics, over_seeds
 from boneage_lib.report.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +86,16 @@ def _result(name: str, kind: str, weights: str) -> dict[str, Any]:
         "metrics": metrics(splits, NORMALIZER),
         "constant": evaluate(guess, NORMALIZER),
         "against_constant": paired_difference(splits["test"], guess),
+        "seeds": over_seeds([training(name, 0)]),  # type: ignore[list-item]
     }
+
+
+def training(name: str, seed: int, worse_by_months: float = 0.0) -> SimpleNamespace:
+    """What `over_seeds` asks of a training."""
+    table = predictions(name)
+    past = np.sign(table["predicted_months"] - table["boneage_months"])
+    table["predicted_months"] += worse_by_months * past
+    return SimpleNamespace(settings=SimpleNamespace(seed=seed), predictions=table)
 
 
 def write_networks(run: Run, kind: str = "synthetic", weights: str = "random") -> None:

@@ -9,9 +9,11 @@ other axis.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,8 +25,11 @@ from boneage_lib.inputs import (
     UNAUGMENTED,
     WHOLE_IMAGES,
     Augmentation,
+    Recipe,
     apply_warp,
     crop,
+    draw_view,
+    random_corners,
     sample_warp,
 )
 from boneage_lib.paper import published
@@ -36,20 +41,14 @@ SIZE = 61
 
 
 class Chosen:
-    """Stands in for a random generator; `sample_warp` gets the chosen numbers in its order."""
+    """Stands in for a random generator: `sample_warp` gets the chosen numbers, from -1 to 1."""
 
-    def __init__(self, *uniform: float, flip: bool) -> None:
-        self.uniforms = list(uniform)
-        self.flip = flip
+    def __init__(self, *numbers: float, flip: bool) -> None:
+        self.numbers = [(number + 1) / 2 for number in numbers] + [0.25 if flip else 0.75]
 
-    def uniform(self, low: float, high: float, size: int | None = None) -> Any:
-        assert (low, high) == (-1, 1)
-        if size is None:
-            return self.uniforms.pop(0)
-        return np.array([self.uniforms.pop(0) for _ in range(size)])
-
-    def random(self) -> float:
-        return 0.25 if self.flip else 0.75
+    def random(self, size: int) -> np.ndarray:
+        assert size == len(self.numbers)
+        return np.array(self.numbers)
 
 
 def generator(augmentation: Augmentation = UNAUGMENTED) -> ImageDataGenerator:
@@ -162,7 +161,15 @@ def test_sampled_matrices_are_distributed_as_keras_draws_them(augmentation: Augm
     spread = theirs.std(axis=0)
     standard_error = spread * np.sqrt(2 / draws)
     assert (np.abs(mine.mean(axis=0) - theirs.mean(axis=0)) <= 4 * standard_error + 1e-9).all()
-    np.testing.assert_allclose(mine.std(axis=0), spread, rtol=0.08)
+    # All second moments, of each entry and of each pair of entries, in units of Keras' spread.
+    varies = spread > 1e-9
+    products = []
+    for entries in (theirs, mine):
+        scaled = (entries - theirs.mean(axis=0))[:, varies] / spread[varies]
+        products.append(scaled[:, :, None] * scaled[:, None, :])  # (draws, entries, entries)
+    gap = np.abs(products[0].mean(axis=0) - products[1].mean(axis=0))
+    variances = products[0].var(axis=0) + products[1].var(axis=0)
+    assert (gap <= 4 * np.sqrt(variances / draws) + 1e-9).all()
     for low_or_high in (np.min, np.max):
         gap = np.abs(low_or_high(mine, axis=0) - low_or_high(theirs, axis=0))
         assert (gap <= 0.2 * spread + 1e-9).all()
@@ -242,3 +249,65 @@ def test_table_2s_shear_moves_no_pixel_by_a_tenth() -> None:
         corners = np.array([[0, 0, 499, 499], [0, 499, 0, 499], [1, 1, 1, 1]])
         moved = np.abs(warp @ corners - corners).max()
         assert 0 < moved < 0.1
+
+
+def plain_view(image: np.ndarray, image_id: int, view: int, recipe: Recipe) -> np.ndarray:
+    """`draw_view` by its definition: Keras' chain of matrices, one OpenCV call a patch."""
+    rng = np.random.default_rng([3, image_id, view])
+    ranges, size = recipe.augmentation, len(image)
+    theta = np.deg2rad(rng.uniform(-1, 1) * ranges.rotation_degrees)
+    down = rng.uniform(-1, 1) * ranges.height_shift * size
+    across = rng.uniform(-1, 1) * ranges.width_shift * size
+    shear = np.deg2rad(rng.uniform(-1, 1) * ranges.shear_degrees)
+    zooms = 1 + rng.uniform(-1, 1, 2) * ranges.zoom
+    mirrored = rng.random() < 0.5 and ranges.horizontal_flip
+
+    def moved(down: float, across: float) -> np.ndarray:
+        return np.array([[1, 0, down], [0, 1, across], [0, 0, 1]])
+
+    cos, sin = np.cos(theta), np.sin(theta)
+    warp = moved(size / 2 - 0.5, size / 2 - 0.5)
+    warp = warp @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ moved(down, across)
+    warp = warp @ np.array([[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]])
+    warp = warp @ np.diag([*zooms, 1]) @ moved(0.5 - size / 2, 0.5 - size / 2)
+    if mirrored:
+        warp = warp @ np.array([[1, 0, 0], [0, -1, size - 1], [0, 0, 1]])
+    corners = np.zeros((1, 2), int)
+    if recipe.patch_count:
+        corners = random_corners(recipe.patch_count, recipe.patch_size, size, rng)
+    side, views = recipe.side(size), []
+    for corner in corners:
+        xy = (warp @ moved(*corner))[[1, 0, 2]][:, [1, 0, 2]][:2]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        border = cv2.BORDER_REPLICATE
+        views.append(cv2.warpAffine(image, xy, (side, side), flags=flags, borderMode=border))
+    return np.stack(views)
+
+
+@pytest.mark.parametrize("ranges", [WHOLE_IMAGES, PATCHED_IMAGES, UNAUGMENTED])
+@pytest.mark.parametrize("patches", [(0, 0), (7, 9), (3, 30)])
+def test_views_are_their_definition_byte_by_byte(
+    ranges: Augmentation, patches: tuple[int, int]
+) -> None:
+    recipe = Recipe(ranges, *patches)
+    noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    for image_id in range(60):
+        expected = plain_view(noise, image_id, image_id % 4, recipe)
+        found = draw_view(noise, image_id, image_id % 4, recipe, seed=3)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_views_stay_what_earlier_versions_drew() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    # Mirrored patches: no interpolation, so that every processor gives the same bytes.
+    recipe = Recipe(Augmentation(horizontal_flip=True), 5, 20)
+    drawn = hashlib.sha256()
+    for view in range(20):
+        drawn.update(draw_view(noise, 1377, view, recipe, seed=1).tobytes())
+    assert drawn.hexdigest()[:16] == "05c719a12bc0789d"
+    warp = sample_warp(WHOLE_IMAGES, 500, np.random.default_rng([1, 1377, 2]))
+    expected = [
+        [1.0343428782066717, 0.05826897703635221, -16.07820551346879],
+        [0.04983056917771991, -1.210477776587341, 499.2993990830058],
+    ]
+    np.testing.assert_allclose(warp[:2], expected, rtol=1e-12)

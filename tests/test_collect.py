@@ -63,7 +63,7 @@ def test_collect_writes_the_metrics_of_all(run: Run) -> None:
     }
     assert list(written["networks"]) == [*TITLES, "ensemble"]
     for name in TITLES:
-        assert set(written["networks"][name]) == SCORES | {"against_constant"}
+        assert set(written["networks"][name]) == SCORES | {"against_constant", "seeds"}
         test = predictions(name).query("split == 'test'")
         mae = (test["predicted_months"] - test["boneage_months"]).abs().mean()
         assert written["networks"][name]["test"]["mae_months"] == pytest.approx(mae, abs=1e-3)

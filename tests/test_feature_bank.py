@@ -121,7 +121,65 @@ def test_a_full_bank_is_opened_without_the_base(cohort: Cohort, tmp_path: Path) 
     again = fill_bank(tmp_path, cohort, rows[::-1], views[::-1], RECIPE, idle)  # type: ignore[arg-type]
     assert again.folder == first.folder
     np.testing.assert_array_equal(again.pooled, first.pooled)
-    assert not again.pooled.flags.writeable
+    assert not any(part.flags.writeable for part in again.pooled.parts)
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_a_bank_grows_by_what_is_new(cohort: Cohort, tmp_path: Path) -> None:
+    rows, views = np.arange(6), np.zeros(6, int)
+    fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    more = FakeExtractor()
+    both = np.concatenate([rows, rows]), np.concatenate([views, views + 1])
+    grown = fill_bank(tmp_path, cohort, *both, RECIPE, more)  # type: ignore[arg-type]
+    assert sum(more.calls) == 6
+    at_once = fill_bank(tmp_path / "new", cohort, *both, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    for row, view in zip(*both, strict=True):
+        pair = int(row), int(view)
+        np.testing.assert_array_equal(
+            grown.pooled[grown.index[pair]], at_once.pooled[at_once.index[pair]]
+        )
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_a_damaged_shard_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
+    rows, views = all_views(cohort)
+    bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    before = np.asarray(bank.pooled)
+    shards = sorted(bank.folder.glob("*.pooled.npy"))
+    assert len(shards) > 2
+    content = bytearray(shards[0].read_bytes())
+    content[-2] ^= 255
+    shards[0].write_bytes(content)
+    shards[1].write_bytes(shards[1].read_bytes()[:-4])
+    shards[2].unlink()
+    repairing = FakeExtractor()
+    again = fill_bank(tmp_path, cohort, rows, views, RECIPE, repairing)  # type: ignore[arg-type]
+    assert 0 < sum(repairing.calls) <= 3 * 32
+    np.testing.assert_array_equal(again.pooled, before)
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_several_jobs_fill_a_bank_together(cohort: Cohort, tmp_path: Path) -> None:
+    rows, views = all_views(cohort)
+    looked = []
+    for part in range(3):
+        extractor = FakeExtractor()
+        fill_bank(tmp_path, cohort, rows, views, RECIPE, extractor, part=(part, 3))  # type: ignore[arg-type]
+        looked.append(sum(extractor.calls))
+    assert sum(looked) == len(rows) and min(looked) > 0
+    idle = FakeExtractor(breaks_after=0)
+    together = fill_bank(tmp_path, cohort, rows, views, RECIPE, idle)  # type: ignore[arg-type]
+    alone = fill_bank(tmp_path / "alone", cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(together.pooled, alone.pooled)
+
+
+def test_a_folder_made_from_something_else_is_refused(cohort: Cohort, tmp_path: Path) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+    bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    record = json.loads((bank.folder / "bank.json").read_text())
+    (bank.folder / "bank.json").write_text(json.dumps(record | {"seed": 9}))
+    with pytest.raises(InputError, match="other settings: found seed 9, expected 0"):
+        fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("batches_of_two")
@@ -151,8 +209,6 @@ def test_whatever_features_depend_on_names_another_bank(cohort: Cohort, tmp_path
     settings: dict[str, dict[str, Any]] = {
         "the first": {},
         "cohort": {"cohort": darker},
-        "rows": {"rows": np.arange(1, 5)},
-        "views": {"views": np.ones(4, int)},
         "augmentation": {"recipe": Recipe()},
         "patches": {"recipe": Recipe(WHOLE_IMAGES, 3, 16)},
         "patch size": {"recipe": Recipe(WHOLE_IMAGES, 3, 18)},
@@ -169,7 +225,7 @@ def test_whatever_features_depend_on_names_another_bank(cohort: Cohort, tmp_path
     }  # type: ignore[arg-type]
     assert len(set(folders.values())) == len(settings)
     for folder in folders.values():
-        assert json.loads((folder / "bank.json").read_text())["done"] == 4
+        assert len(list(folder.glob("*.pooled.npy"))) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

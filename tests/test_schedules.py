@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 def rates(settings: Settings, steps: int) -> np.ndarray:
     """The rate of every step under the per-step schedule: (epochs, steps)."""
-    (decay,) = (c for c in callbacks(settings, steps) if isinstance(c, DecayPerStep))
+    (decay,) = (c for c in callbacks(settings, steps, keras.Model()) if isinstance(c, DecayPerStep))
     optimizer = SimpleNamespace(learning_rate=0.5)
     decay.set_model(SimpleNamespace(optimizer=optimizer))
     found = np.empty((settings.epochs, steps))
@@ -67,7 +67,7 @@ def drive(model: keras.Model) -> Drive:
     """Show validation losses to the callbacks; the model's weights are the epoch's number."""
 
     def driven(settings: Settings, losses: list[float]) -> SimpleNamespace:
-        chosen = callbacks(settings, 10)
+        chosen = callbacks(settings, 10, model)
         seen = []
         for callback in chosen:
             callback.set_params({"epochs": settings.epochs, "steps": 10})

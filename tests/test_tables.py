@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_run import NORMALIZER, predictions, project, result
+from made_up_run import NORMALIZER, predictions, project, result, training
 
 from boneage_lib.paper.published import TABLE_3, TABLE_6, TITLES
+from boneage_lib.report.results import over_seeds
 from boneage_lib.report.tables import (
     against_constant,
     by_patches,
@@ -127,6 +128,25 @@ def test_better_than_a_constant_only_if_the_whole_interval_says_so() -> None:
 
     found["against_constant"] = {**paired, "difference_months_ci": [low, 0.2]}
     assert "the interval does not show the network is better" in against_constant(found).data
+
+
+def test_several_seeds_are_told_with_their_interval() -> None:
+    found = result("xception")
+    assert "trainings" not in against_constant(found).data
+    trainings = [training("xception", 3 + k, worse_by_months=k) for k in range(3)]
+    found["seeds"] = over_seeds(trainings)  # type: ignore[arg-type]
+    first = found["seeds"]["test"]["mae_months"][0]
+    assert found["seeds"]["seed"] == [3, 4, 5]
+    np.testing.assert_allclose(found["seeds"]["test"]["mae_months"], [first, first + 1, first + 2])
+    # Three values a month apart: one standard error is 1 / √3, Student's quantile 4.303.
+    assert found["seeds"]["test"]["mean_ci"] == pytest.approx(
+        [first + 1 - 4.3027 / np.sqrt(3), first + 1 + 4.3027 / np.sqrt(3)], abs=1e-3
+    )
+    low, high = found["seeds"]["test"]["mean_ci"]
+    said = (
+        f"3 trainings with other seeds average **{first + 1:.1f} ({low:.1f} to {high:.1f}) months"
+    )
+    assert said in against_constant(found).data
 
 
 def stub(trainable: int, frozen: int) -> SimpleNamespace:

@@ -18,8 +18,9 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES
 from boneage_lib.networks import NETWORKS, build_head, heads, network
 from boneage_lib.training import Settings, Trained, draw_epochs, extraction, patch_study, train
-from boneage_lib.training.fitting import BankBatches, EpochLines, fit_head
-from boneage_lib.training.train import check_trainable, recipe
+from boneage_lib.training.datasets import BankBatches, Draws
+from boneage_lib.training.fitting import EpochLines, fit_head
+from boneage_lib.training.plan import check_trainable, recipe
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -272,7 +273,8 @@ def feature_batches(
     features = np.stack([ages, rng.normal(size=n)], axis=1)[:, None].repeat(2, axis=1) * factor
     places = np.stack([np.random.default_rng(epoch).permutation(n) for epoch in range(epochs)])
     female = places % 2
-    return Noting(features.astype("float32"), places, female, ages[places], batch_size)
+    draws = Draws(places, places, female, ages[places])
+    return Noting(features.astype("float32"), places, draws, batch_size)
 
 
 NORMALIZER = AgeNormalizer(100.0, 50.0)
@@ -314,7 +316,7 @@ def test_per_step_schedules_reach_the_optimizer() -> None:
 
 def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:
     batches, validation = feature_batches(20), feature_batches()
-    validation.age_z = -validation.age_z  # the better the training, the worse the validation
+    validation.draws.age_z[:] *= -1  # the better the training, the worse the validation
     settings = Settings(epochs=20, learning_rate=0.1, stop_patience=2, schedule="constant")
     head = build_head("resnet50_patches", (2,))
     history = fit_head(head, batches, validation, NORMALIZER, settings, verbose=False)

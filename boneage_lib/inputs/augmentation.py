@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+_NO_TURN = np.eye(2)
+_FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 @dataclass(frozen=True)
@@ -44,23 +48,25 @@ def sample_warp(augmentation: Augmentation, size: int, rng: np.random.Generator)
         A float64 matrix of shape (3, 3) that takes output (row, column, 1) to input coordinates:
         rotation, shift, shear and zoom about the center, then the flip, in Keras' order.
     """
-    theta = np.deg2rad(rng.uniform(-1, 1) * augmentation.rotation_degrees)
-    down = rng.uniform(-1, 1) * augmentation.height_shift * size
-    across = rng.uniform(-1, 1) * augmentation.width_shift * size
-    shear = np.deg2rad(rng.uniform(-1, 1) * augmentation.shear_degrees)
-    zoom_down, zoom_across = 1 + rng.uniform(-1, 1, 2) * augmentation.zoom
-    flip = rng.random() < 0.5 and augmentation.horizontal_flip
+    *drawn, coin = rng.random(7).tolist()
+    theta, down, across, shear, zoom_down, zoom_across = (2 * number - 1 for number in drawn)
+    theta = math.radians(theta * augmentation.rotation_degrees)
+    shear = math.radians(shear * augmentation.shear_degrees)
+    down *= augmentation.height_shift * size
+    across *= augmentation.width_shift * size
+    zoom_down = 1 + zoom_down * augmentation.zoom
+    zoom_across = 1 + zoom_across * augmentation.zoom
 
-    cos, sin = np.cos(theta), np.sin(theta)
-    rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    shift = np.array([[1, 0, down], [0, 1, across], [0, 0, 1]])
-    shearing = np.array([[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]])
-    zoom = np.diag([zoom_down, zoom_across, 1])
-    center = size / 2 - 0.5
-    warp = _moved(center, center) @ rotation @ shift @ shearing @ zoom @ _moved(-center, -center)
-    if flip:
-        warp = warp @ np.array([[1, 0, 0], [0, -1, size - 1], [0, 0, 1]])
-    return warp
+    # rotation @ shift @ shear @ zoom, multiplied out: plain floats are ten times faster here.
+    cos, sin, center = math.cos(theta), math.sin(theta), size / 2 - 0.5
+    row_down, row_across = cos * zoom_down, -math.sin(theta + shear) * zoom_across
+    column_down, column_across = sin * zoom_down, math.cos(theta + shear) * zoom_across
+    row = center - row_down * center - row_across * center + cos * down - sin * across
+    column = center - column_down * center - column_across * center + sin * down + cos * across
+    if coin < 0.5 and augmentation.horizontal_flip:
+        row, column = row + row_across * (size - 1), column + column_across * (size - 1)
+        row_across, column_across = -row_across, -column_across
+    return np.array([[row_down, row_across, row], [column_down, column_across, column], [0, 0, 1]])
 
 
 def crop(warp: np.ndarray, top: float, left: float) -> np.ndarray:
@@ -79,19 +85,33 @@ def apply_warp(image: np.ndarray, warp: np.ndarray, side: int) -> np.ndarray:
     Returns:
         uint8 of shape (side, side).
     """
-    if np.array_equal(warp[:2, :2], np.eye(2)) and not (warp[:2, 2] % 1).any():
-        top, left = warp[:2, 2].astype(int)
-        window = image[max(top, 0) : top + side, max(left, 0) : left + side]
-        if window.shape == (side, side) and top >= 0 and left >= 0:
-            return window  # A mere window needs no interpolation.
-    xy = warp[[1, 0, 2]][:, [1, 0, 2]]  # OpenCV counts (x, y), that is (column, row).
-    return cv2.warpAffine(
-        image,
-        xy[:2],
-        (side, side),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    out = np.empty((1, side, side), np.uint8)
+    warp_windows(image, warp, np.zeros((1, 2)), out)
+    return out[0]
+
+
+def warp_windows(image: np.ndarray, warp: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out`` with windows of a warped image, each in one interpolation of the original.
+
+    Args:
+        image: uint8 (height, width).
+        warp: (3, 3), from output to input (row, column).
+        corners: (n, 2), top and left of each window in the warped image.
+        out: uint8 (n, side, side), contiguous; overwritten.
+    """
+    side = out.shape[1]
+    linear = warp[:2, :2]
+    origins = corners @ linear.T + warp[:2, 2]  # (n, 2): where each window's corner looks
+    if np.array_equal(linear, _NO_TURN) and not (origins % 1).any():
+        last = np.array(image.shape) - side
+        if (origins >= 0).all() and (origins <= last).all():  # windows need no interpolation
+            for window, (top, left) in zip(out, origins.astype(int).tolist(), strict=True):
+                window[:] = image[top : top + side, left : left + side]
+            return
+    xy = warp[1::-1, [1, 0, 2]]  # OpenCV counts (x, y), that is (column, row)
+    for window, (row, column) in zip(out, origins.tolist(), strict=True):
+        xy[0, 2], xy[1, 2] = column, row
+        cv2.warpAffine(image, xy, (side, side), window, _FLAGS, cv2.BORDER_REPLICATE)
 
 
 def _moved(down: float, across: float) -> np.ndarray:

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from boneage_lib.data.cohort import Cohort
-from boneage_lib.inputs.augmentation import UNAUGMENTED, Augmentation, apply_warp, crop, sample_warp
+from boneage_lib.data.threads import single_threaded_opencv
+from boneage_lib.inputs.augmentation import UNAUGMENTED, Augmentation, sample_warp, warp_windows
 from boneage_lib.inputs.patches import check_patches, random_corners
+
+_WHOLE = np.zeros((1, 2))  # the one corner of a whole radiograph
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ class Recipe:
 
 
 def draw_view(
-    image: np.ndarray, image_id: int, view: int, recipe: Recipe, seed: int = 0
+    image: np.ndarray,
+    image_id: int,
+    view: int,
+    recipe: Recipe,
+    seed: int = 0,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """One view of one radiograph, the same for the same (seed, id, view) wherever it is drawn.
 
@@ -58,19 +66,22 @@ def draw_view(
         view: number of the view, from 0.
         recipe: augmentation and patches.
         seed: seed of all views.
+        out: where to draw, contiguous and of the shape returned; by default a new array.
 
     Returns:
         uint8 (looks, side, side): one whole image, or the patches. All patches of a view are cut
         from the same augmented radiograph, each in a single interpolation.
     """
+    size, side = len(image), recipe.side(len(image))
     rng = np.random.default_rng([seed, image_id, view])
-    warp = sample_warp(recipe.augmentation, len(image), rng)
-    if not recipe.patch_count:
-        return apply_warp(image, warp, len(image))[None]
-    corners = random_corners(recipe.patch_count, recipe.patch_size, len(image), rng)
-    return np.stack(
-        [apply_warp(image, crop(warp, top, left), recipe.patch_size) for top, left in corners]
-    )
+    warp = sample_warp(recipe.augmentation, size, rng)
+    corners = _WHOLE
+    if recipe.patch_count:
+        corners = random_corners(recipe.patch_count, side, size, rng)
+    if out is None:
+        out = np.empty((recipe.looks(), side, side), np.uint8)
+    warp_windows(image, warp, corners, out)
+    return out
 
 
 def view_batches(
@@ -99,23 +110,27 @@ def view_batches(
     recipe.check(cohort.size)
     ids = cohort.labels["id"].to_numpy()
 
+    shape = (recipe.looks(), recipe.side(cohort.size), recipe.side(cohort.size))
+
     def batch(start: int) -> np.ndarray:
         chosen = range(start, min(start + batch_size, len(rows)))
-        return np.stack(
-            [
-                draw_view(cohort.images[rows[k]], int(ids[rows[k]]), int(views[k]), recipe, seed)
-                for k in chosen
-            ]
-        )
+        drawn = np.empty((len(chosen), *shape), np.uint8)
+        for k, out in zip(chosen, drawn, strict=True):
+            image, image_id = cohort.images[rows[k]], int(ids[rows[k]])
+            draw_view(image, image_id, int(views[k]), recipe, seed, out)
+        return drawn
 
     pending: deque[Future[np.ndarray]] = deque()
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
-        for start in range(0, len(rows), batch_size):
-            pending.append(pool.submit(batch, start))
-            if len(pending) > 2 * workers:
+    with single_threaded_opencv(), ThreadPoolExecutor(max(workers, 1)) as pool:
+        try:
+            for start in range(0, len(rows), batch_size):
+                pending.append(pool.submit(batch, start))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # who stops early waits for no further batch
 
 
 def number_uses(draws: np.ndarray, views: int) -> np.ndarray:

@@ -171,6 +171,7 @@ def build(
     seed: int = 0,
     input_form: str | None = None,
     feature_scale: FeatureScale | None = None,
+    base_seed: int | None = None,
 ) -> keras.Model:
     """A whole network, its base frozen (section V, Figure 3, Table 3).
 
@@ -183,6 +184,7 @@ def build(
         input_form: ``"tf"`` ([-1, 1]) or ``"caffe"`` (BGR minus mean); by default what the base's
             ImageNet weights expect.
         feature_scale: for random bases, see `FeatureScale`.
+        base_seed: another seed for a random base.
 
     Returns:
         A Keras model with inputs ``image`` (batch, image_size, image_size, 3), RGB in [-1, 1], and
@@ -192,7 +194,9 @@ def build(
         InputError: an unknown name, an image too small, weights that cannot be had.
     """
     spec = network(name)
-    base = frozen_backbone(spec.backbone, image_size, weights, seed)
+    base = frozen_backbone(
+        spec.backbone, image_size, weights, seed if base_seed is None else base_seed
+    )
     image = keras.Input((image_size, image_size, 3), name="image")
     female = keras.Input((1,), name="female")
     maps = base(as_expected(image, input_form or BASES[spec.backbone].input_form), training=False)

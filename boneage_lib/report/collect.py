@@ -116,7 +116,7 @@ def collect(run: Run, seed: int = 0) -> RunComparison:
         name: table.query("split == 'test'").reset_index(drop=True)
         for name, table in everyone.items()
     }
-    kept = ("constant", "against_constant")
+    kept = ("constant", "against_constant", "seeds")
     networks: dict[str, Any] = {
         name: result["metrics"] | {key: result[key] for key in kept}
         for name, result in results.items()

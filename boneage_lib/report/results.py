@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from boneage_lib.bases import weights_kind
 from boneage_lib.data import AgeNormalizer, Cohort
@@ -32,14 +34,28 @@ def describe_data(cohort: Cohort, weights: str | Path | None) -> dict[str, Any]:
     }
 
 
-def keep(run: Run, trained: Trained, cohort: Cohort, weights: str | Path | None) -> dict[str, Any]:
+def keep(
+    run: Run,
+    trained: Trained,
+    cohort: Cohort,
+    weights: str | Path | None,
+    others: Sequence[Trained] = (),
+) -> dict[str, Any]:
     """Write model, history, predictions and metrics of a network into a run's folder.
+
+    Args:
+        run: where it goes.
+        trained: the network that stands for its kind: its model, predictions and metrics are kept.
+        cohort: what it was trained on.
+        weights: its base's, see `boneage_lib.bases.find_weights`.
+        others: the same network trained with other seeds, of which the errors are kept.
 
     Returns:
         What ``results/<network>.json`` holds: ``data`` (see `describe_data`), ``settings``,
         ``normalizer``, ``base``, ``epochs`` and ``kept_epoch``, ``metrics`` of ``validation``,
         ``test`` and ``test_resampled`` (see `boneage_lib.evaluation.evaluate`), the ``constant``
-        guess of the training median on test, and ``against_constant``, the paired difference.
+        guess of the training median on test, ``against_constant``, the paired difference, and
+        ``seeds`` (see `over_seeds`).
     """
     name = trained.name
     run.models.mkdir(parents=True, exist_ok=True)
@@ -69,10 +85,35 @@ def keep(run: Run, trained: Trained, cohort: Cohort, weights: str | Path | None)
         "metrics": metrics(tables, trained.normalizer, trained.settings.seed),
         "constant": evaluate(guess, trained.normalizer),
         "against_constant": paired_difference(tables["test"], guess),
+        "seeds": over_seeds([trained, *others]),
     }
     run.write_json(f"{name}.json", result)
     run.write_json(f"timing/{name}.json", {"seconds": seconds, **environment()})
     return result
+
+
+def over_seeds(trainings: Sequence[Trained]) -> dict[str, Any]:
+    """How the mean absolute error varies with the seed, months.
+
+    Returns:
+        ``seed`` (a list), and for ``validation`` and ``test`` the errors ``mae_months`` in that
+        order, their ``mean`` and, from two on, its 95 % interval ``mean_ci`` (Student's).
+    """
+    found: dict[str, Any] = {"seed": [trained.settings.seed for trained in trainings]}
+    for split in ("validation", "test"):
+        errors = []
+        for trained in trainings:
+            rows = trained.predictions.query("split == @split")
+            error = (rows["predicted_months"] - rows["boneage_months"]).abs()
+            errors.append(float(error.mean()))
+        found[split] = {"mae_months": errors, "mean": float(np.mean(errors))}
+        if len(errors) > 1:
+            half = stats.t.ppf(0.975, len(errors) - 1) * stats.sem(errors)
+            found[split]["mean_ci"] = [
+                found[split]["mean"] - float(half),
+                found[split]["mean"] + float(half),
+            ]
+    return found
 
 
 def metrics(

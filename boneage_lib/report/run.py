@@ -37,6 +37,7 @@ class Run:
         self.name = self.folder.name
         self.cohort_folder = self.folder / "cohort"  # labels and radiographs
         self.bank = self.folder / "bank"  # features of augmented views, by digest
+        self.checkpoints = self.folder / "checkpoints"  # training states, by digest
         self.models = self.folder / "models"  # <network>.keras
         self.histories = self.folder / "histories"  # <network>.csv, one row an epoch
         self.predictions = self.folder / "predictions"  # <network>.csv, validation and test

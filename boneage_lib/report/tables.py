@@ -232,12 +232,21 @@ def against_constant(result: dict[str, Any]) -> Any:
     verdict = (
         "the network is better" if high < 0 else "the interval does not show the network is better"
     )
+    seeds = result["seeds"]
+    often = ""
+    if len(seeds["seed"]) > 1:
+        least, most = seeds["test"]["mean_ci"]
+        often = (
+            f" {len(seeds['seed'])} trainings with other seeds average "
+            f"**{seeds['test']['mean']:.1f} ({least:.1f} to {most:.1f}) months**; the first of "
+            "them is the one shown."
+        )
     return Markdown(
         f"On {found['n']} test radiographs the mean absolute error is "
         f"**{with_interval(found, 'mae_months')} months**; the median training age for everyone "
         f"gives {guess['mae_months']:.1f}. The paired difference is "
         f"{result['against_constant']['difference_months']:.1f} ({low:.1f} to {high:.1f}) months: "
-        f"{verdict}. Weights kept: epoch {result['kept_epoch']} of {result['epochs']}."
+        f"{verdict}. Weights kept: epoch {result['kept_epoch']} of {result['epochs']}.{often}"
     )
 
 

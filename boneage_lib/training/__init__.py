@@ -4,10 +4,12 @@ from boneage_lib import backend  # noqa: F401  (loads Keras quietly, before anyt
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.feature_bank import Bank, fill_bank
 from boneage_lib.training.patch_study import patch_study
-from boneage_lib.training.settings import SCHEDULES, Settings
-from boneage_lib.training.train import Trained, draw_epochs, train
+from boneage_lib.training.plan import draw_epochs
+from boneage_lib.training.settings import ENGINES, SCHEDULES, Settings
+from boneage_lib.training.train import Trained, train, train_seeds
 
 __all__ = [
+    "ENGINES",
     "SCHEDULES",
     "Bank",
     "Extractor",
@@ -17,4 +19,5 @@ __all__ = [
     "fill_bank",
     "patch_study",
     "train",
+    "train_seeds",
 ]

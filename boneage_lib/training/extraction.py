@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ import numpy as np
 from keras import ops
 
 from boneage_lib.bases import BASES, describe_weights
+from boneage_lib.errors import InputError
 from boneage_lib.networks import as_expected, frozen_backbone
+from boneage_lib.training.runtimes import (
+    Runner,
+    choose_precision,
+    choose_runtime,
+    describe_runtime,
+    on_gpu,
+    openvino_runner,
+)
 
 
 def jit_compile() -> bool | str:
@@ -18,8 +28,7 @@ def jit_compile() -> bool | str:
 
     Elsewhere Keras decides (JAX always compiles).
     """
-    on_gpu = bool(keras.distribution.list_devices("gpu"))
-    return "auto" if on_gpu or keras.backend.backend() != "tensorflow" else False
+    return "auto" if on_gpu() or keras.backend.backend() != "tensorflow" else False
 
 
 class Extractor:
@@ -31,11 +40,12 @@ class Extractor:
         weights: see `boneage_lib.bases.find_weights`.
         seed: seed of random weights.
         input_form: ``"tf"`` or ``"caffe"``; by default what the base's weights expect.
-        policy: Keras dtype policy of the base.
+        runtime: ``"auto"``, ``"keras"`` or ``"openvino"``; see `choose_runtime`.
+        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``; see `choose_precision`.
 
     Attributes:
+        side: side of its input, pixels.
         spec: everything that its features depend on, as plain values.
-        map_shape: (height, width, channels) of its feature maps.
     """
 
     def __init__(
@@ -45,11 +55,13 @@ class Extractor:
         weights: str | Path | None = None,
         seed: int = 0,
         input_form: str | None = None,
-        policy: str = "float32",
+        runtime: str = "auto",
+        precision: str = "auto",
     ) -> None:
         form = input_form or BASES[backbone].input_form
-        base = frozen_backbone(backbone, side, weights, seed, policy)
         described = describe_weights(backbone, weights)
+        self._runtime = choose_runtime(runtime)
+        self._precision = choose_precision(precision, self._runtime)
         self.side = side
         self.spec: dict[str, Any] = {
             "backbone": backbone,
@@ -57,17 +69,43 @@ class Extractor:
             "weights": described,
             "weights_seed": seed if described["kind"] == "random" else None,
             "input_form": form,
-            "policy": policy,
+            **describe_runtime(self._runtime, self._precision),
         }
-        grey = keras.Input((side, side), dtype="uint8", name="grey")
+        self._weights, self._seed = weights, seed
+        self._runners: dict[bool, Runner] = {}
+
+    @cached_property
+    def _models(self) -> tuple[keras.Model, keras.Model]:
+        """Built when first needed: a full bank is trained on without its base."""
+        # OpenVINO lowers the precision itself, from a model in float32.
+        mixed = self._runtime == "keras" and self._precision == "bfloat16"
+        policy = "mixed_bfloat16" if mixed else "float32"
+        base = frozen_backbone(self.spec["backbone"], self.side, self._weights, self._seed, policy)
+        grey = keras.Input((self.side, self.side), dtype="uint8", name="grey")
         scaled = ops.cast(grey, "float32")[..., None] / 127.5 - 1.0
-        maps = base(as_expected(ops.repeat(scaled, 3, axis=-1), form), training=False)
+        rgb = ops.repeat(scaled, 3, axis=-1)
+        maps = base(as_expected(rgb, self.spec["input_form"]), training=False)
         maps = ops.cast(maps, "float32")
-        self._maps = keras.Model(grey, [ops.mean(maps, axis=(1, 2)), maps])
-        self._pooled = keras.Model(grey, ops.mean(maps, axis=(1, 2)))
-        for model in (self._maps, self._pooled):
+        pooled = keras.Model(grey, ops.mean(maps, axis=(1, 2)))
+        both = keras.Model(grey, [ops.mean(maps, axis=(1, 2)), maps])
+        for model in (pooled, both):
             model.compile(jit_compile=jit_compile())
-        self.map_shape = tuple(int(n) for n in maps.shape[1:])
+        return pooled, both
+
+    @property
+    def pooled_model(self) -> keras.Model:
+        """From grey bytes (batch, side, side) to pooled features."""
+        return self._models[0]
+
+    @property
+    def maps_model(self) -> keras.Model:
+        """From grey bytes (batch, side, side) to pooled features and maps."""
+        return self._models[1]
+
+    @property
+    def map_shape(self) -> tuple[int, ...]:
+        """(height, width, channels) of the feature maps."""
+        return tuple(int(n) for n in self.maps_model.outputs[1].shape[1:])
 
     def __call__(
         self, grey: np.ndarray, maps: bool = False
@@ -81,7 +119,26 @@ class Extractor:
         Returns:
             float32 pooled features (n, channels), and maps (n, height, width, channels) or None.
         """
-        if maps:
-            pooled, feature_maps = self._maps.predict_on_batch(grey)
-            return np.asarray(pooled), np.asarray(feature_maps)
-        return np.asarray(self._pooled.predict_on_batch(grey)), None
+        if maps not in self._runners:
+            self._runners[maps] = self._runner(self.maps_model if maps else self.pooled_model)
+        try:
+            pooled, *feature_maps = self._runners[maps](grey)
+        except Exception as error:
+            if "RESOURCE_EXHAUSTED" in str(error).upper() or "OUT OF MEMORY" in str(error).upper():
+                raise InputError(
+                    f"The device has too little memory for {len(grey)} images of {self.side} "
+                    "pixels at a time. Lower batch_size or patch_count, use smaller radiographs, "
+                    "or give the device to this run alone."
+                ) from error
+            raise
+        return pooled, feature_maps[0] if maps else None
+
+    def _runner(self, model: keras.Model) -> Runner:
+        if self._runtime == "openvino":
+            return openvino_runner(model, self._precision)
+
+        def run(grey: np.ndarray) -> list[np.ndarray]:
+            found = model.predict_on_batch(grey)
+            return [np.asarray(array) for array in (found if isinstance(found, list) else [found])]
+
+        return run

@@ -21,11 +21,15 @@ from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
 from boneage_lib.training.extraction import Extractor
+from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
+#: Batches a shard: what a killed run has to do again at most.
+BATCHES_A_SHARD = 16
 
 Progress = Callable[[int, int], None]
+Shapes = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,9 @@ class Bank:
         folder: where it lies.
     """
 
-    pooled: np.ndarray
-    maps: np.ndarray | None
-    index: dict[tuple[int, int], int]
+    pooled: Shards
+    maps: Shards | None
+    index: dict[Pair, int]
     folder: Path
 
     def places(self, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
@@ -63,12 +67,14 @@ def fill_bank(
     maps: bool = False,
     map_dtype: str = "float16",
     progress: Progress | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Bank:
-    """Open the bank of these views, computing what is not there yet.
+    """Open the bank of these views, computing what is not there yet, shard by shard.
 
     A bank's folder is named after a digest of everything its features depend on (cohort, base and
-    weights, recipe, views), so that a bank is never used for anything else. An interrupted bank
-    goes on from where its state was last written, every sixteen batches.
+    weights, recipe, software), so that a bank is never used for anything else. It grows with what
+    is asked of it: heads of other seeds find what is there and add what they need. An interrupted
+    bank goes on from its last shard.
 
     Args:
         folder: parent folder of all banks.
@@ -81,54 +87,94 @@ def fill_bank(
         maps: keep feature maps too.
         map_dtype: ``"float16"`` or ``"float32"``.
         progress: called with (views done, views in all).
+        part: (k, of) makes only every ``of``-th shard from the ``k``-th on, as one of several jobs
+            that fill a bank together.
 
     Raises:
-        InputError: not enough room on the disk; says how much it takes.
+        InputError: not enough room on the disk; says how much it takes. A bank in the folder that
+            was made from something else; says what differs.
     """
     pairs = sorted(set(zip(np.ravel(rows).tolist(), np.ravel(views).tolist(), strict=True)))
-    index = {pair: place for place, pair in enumerate(pairs)}
     record = {
         **extractor.spec,
         "cohort": cohort.checksum,
         "recipe": recipe.as_dict(),
         "seed": seed,
-        "views": hashlib.sha256(np.array(pairs, dtype=np.int64).tobytes()).hexdigest(),
         "maps": map_dtype if maps else None,
     }
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
     bank = folder / f"{extractor.spec['backbone']}-{digest[:16]}"
-    n, looks, channels = len(pairs), recipe.looks(), extractor.map_shape[-1]
-    wanted: dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
-    wanted = {"pooled": ((n, looks, channels), np.dtype("float32"))}
-    if maps:
-        wanted["maps"] = ((n, looks, *extractor.map_shape), np.dtype(map_dtype))
-    state = bank / "bank.json"
-    if not state.is_file():
-        _check_room(folder, wanted)
+    kinds = ("pooled", "maps") if maps else ("pooled",)
+    _check_record(bank, record)
+    index, arrays = read_shards(bank, kinds)
+    missing = [pair for pair in pairs if pair not in index]
+    if missing:
+        looks = recipe.looks()
+        shapes: Shapes = {"pooled": ((looks, extractor.map_shape[-1]), np.dtype("float32"))}
+        if maps:
+            shapes["maps"] = ((looks, *extractor.map_shape), np.dtype(map_dtype))
+        _check_room(folder, len(missing), shapes)
         bank.mkdir(parents=True, exist_ok=True)
-        for name, (shape, dtype) in wanted.items():
-            np.lib.format.open_memmap(bank / f"{name}.npy", "w+", dtype, shape).flush()
-        _write_state(state, record, 0)
-    done = int(json.loads(state.read_text())["done"])
-    if done < n:
-        arrays = {name: np.load(bank / f"{name}.npy", mmap_mode="r+") for name in wanted}
+        _write_record(bank, record)
         batch_size = max(1, round(PIXELS_A_BATCH / recipe.side(cohort.size) ** 2 / looks))
-        rest = np.array(pairs[done:], dtype=np.int64)
-        batches = view_batches(cohort, rest[:, 0], rest[:, 1], recipe, seed, batch_size)
-        for batch in batches:
-            pooled, kept = _features(extractor, batch, batch_size, maps)
-            arrays["pooled"][done : done + len(batch)] = pooled
-            if kept is not None:
-                arrays["maps"][done : done + len(batch)] = kept
-            done += len(batch)
-            if done == n or (done // batch_size) % 16 == 0:
-                for array in arrays.values():
-                    array.flush()
-                _write_state(state, record, done)
-            if progress:
-                progress(done, n)
-    opened = {name: np.load(bank / f"{name}.npy", mmap_mode="r") for name in wanted}
+        count = batch_size * BATCHES_A_SHARD
+        # Cut from all that is asked for, so that jobs which start at other times cut alike.
+        spans = [pairs[at : at + count] for at in range(0, len(pairs), count)]
+        shards = [[pair for pair in span if pair not in index] for span in spans]
+        done = len(pairs) - len(missing)
+        for shard in filter(None, shards[part[0] :: part[1]]):
+            chosen = np.array(shard, dtype=np.int64)
+            kept = {name: np.empty((len(shard), *shape), t) for name, (shape, t) in shapes.items()}
+            start = 0
+            for batch in view_batches(cohort, chosen[:, 0], chosen[:, 1], recipe, seed, batch_size):
+                end = start + len(batch)
+                kept["pooled"][start:end], found = _features(extractor, batch, batch_size, maps)
+                if found is not None:
+                    kept["maps"][start:end] = found
+                done += len(batch)
+                start = end
+                if progress:
+                    progress(done, len(pairs))
+            write_shard(bank, shard, kept)
+        index, arrays = read_shards(bank, kinds)
+    opened = {name: Shards(parts) for name, parts in arrays.items() if parts}
     return Bank(opened["pooled"], opened.get("maps"), index, bank)
+
+
+def _check_record(bank: Path, record: dict[str, Any]) -> None:
+    """Refuse a folder of this name that says it was made from something else."""
+    if not (bank / "bank.json").is_file():
+        return
+    try:
+        found = json.loads((bank / "bank.json").read_text())
+    except ValueError:
+        return  # cut off; written again
+    expected = json.loads(json.dumps(record))
+    differing = [key for key in expected if found.get(key) != expected[key]]
+    if differing:
+        told = "; ".join(f"{k} {found.get(k)!r}, expected {expected[k]!r}" for k in differing)
+        raise InputError(
+            f"The feature bank {bank} was made with other settings: found {told}. Take it away, or "
+            "give another run folder."
+        )
+
+
+def _write_record(bank: Path, record: dict[str, Any]) -> None:
+    partial = bank / ".bank.json.partial"
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    partial.replace(bank / "bank.json")
+
+
+def _check_room(folder: Path, n: int, shapes: Shapes) -> None:
+    needed = n * sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in shapes.values())
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed > 0.95 * free:
+        raise InputError(
+            f"The feature bank needs {needed / 2**30:.1f} GiB and {folder} has "
+            f"{free / 2**30:.1f} GiB free. Free some, or lower views, draws_per_cell or the "
+            "number of patches."
+        )
 
 
 def _features(
@@ -145,21 +191,3 @@ def _features(
         pooled[: len(grey)].reshape(*shape, -1),
         None if kept is None else kept[: len(grey)].reshape(*shape, *kept.shape[1:]),
     )
-
-
-def _check_room(folder: Path, wanted: dict[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> None:
-    needed = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in wanted.values())
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if needed > 0.95 * free:
-        raise InputError(
-            f"The feature bank needs {needed / 2**30:.1f} GiB and {folder} has "
-            f"{free / 2**30:.1f} GiB free. Free some, or lower views, draws_per_cell or the "
-            "number of patches."
-        )
-
-
-def _write_state(state: Path, record: dict[str, Any], done: int) -> None:
-    partial = state.with_suffix(".partial")
-    partial.write_text(json.dumps({**record, "done": done}, indent=1))
-    partial.replace(state)

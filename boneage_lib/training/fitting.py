@@ -1,9 +1,9 @@
-"""Fit a head on a bank of features with Keras' own loop."""
+"""Fit a head with Keras' own loop, on whatever batches an engine gives."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,71 +12,38 @@ import pandas as pd
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
-from boneage_lib.networks import FeatureScale
+from boneage_lib.training.checkpoints import Checkpoint
+from boneage_lib.training.datasets import Batches
 from boneage_lib.training.extraction import jit_compile
 from boneage_lib.training.schedules import callbacks
 from boneage_lib.training.settings import Settings
 
 
-class BankBatches(keras.utils.PyDataset):
-    """Batches of (features, female) and z-scored ages, gathered from a bank.
-
-    Args:
-        features: (places, looks, *feature shape), usually memory-mapped.
-        places: (epochs, draws) place of every draw; epochs come round again.
-        female: (epochs, draws) 0 or 1.
-        age_z: (epochs, draws) z-scores.
-        batch_size: radiographs a batch; all looks of a radiograph are in the same batch.
-        scale: applied to the features, for random bases.
-    """
-
-    def __init__(
-        self,
-        features: np.ndarray,
-        places: np.ndarray,
-        female: np.ndarray,
-        age_z: np.ndarray,
-        batch_size: int,
-        scale: FeatureScale | None = None,
-    ) -> None:
-        super().__init__()
-        self.features, self.places, self.scale = features, places, scale
-        self.female, self.age_z = female.astype("float32"), age_z.astype("float32")
-        self.batch_size = batch_size
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return math.ceil(self.places.shape[1] / self.batch_size)
-
-    def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-        """Batch ``step`` of the current epoch."""
-        chosen = slice(step * self.batch_size, (step + 1) * self.batch_size)
-        row = self.epoch % len(self.places)
-        features = take(self.features, self.places[row, chosen], self.scale)
-        looks = self.features.shape[1]
-        female = np.repeat(self.female[row, chosen], looks)[:, None]
-        return (features, female), np.repeat(self.age_z[row, chosen], looks)[:, None]
-
-
-def take(features: np.ndarray, places: np.ndarray, scale: FeatureScale | None) -> np.ndarray:
-    """Features at ``places``, their looks one after another: float32 (places × looks, *shape)."""
-    taken = np.asarray(features[places], dtype="float32")
-    taken = taken.reshape(-1, *features.shape[2:])
-    if scale is not None:
-        taken = scale(taken)
-    return taken
-
-
 def fit_head(
     head: keras.Model,
-    train: BankBatches,
-    validation: BankBatches,
+    train: Batches,
+    validation: Batches,
     normalizer: AgeNormalizer,
     settings: Settings,
     verbose: bool = True,
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
+    model: keras.Model | None = None,
+    checkpoints: Path | None = None,
+    record: Any = None,
 ) -> pd.DataFrame:
     """Train a head: Adam, mean squared error, mean absolute error in months (section III).
+
+    Args:
+        head: what changes.
+        train: training batches.
+        validation: validation batches.
+        normalizer: between months and z-scores.
+        settings: see `Settings`.
+        verbose: print a line an epoch.
+        extra_callbacks: more Keras callbacks.
+        model: what is fitted, when it is more than the head: a frozen base with the head.
+        checkpoints: folder for the state after every epoch, from which a killed training goes on.
+        record: everything the training depends on, as plain data; another one starts anew.
 
     Returns:
         The history, one row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (z²),
@@ -86,29 +53,45 @@ def fit_head(
     Raises:
         InputError: the loss became infinite or not a number before an epoch ended.
     """
-    head.compile(
+    model = model or head
+    model.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate),
         loss="mse",
         metrics=["mae"],
         jit_compile=jit_compile(),
     )
-    reporters = [EpochLines(settings.epochs, normalizer.std_months)] if verbose else []
-    keepers = callbacks(settings, len(train))
-    fitted = head.fit(
+    lines = EpochLines(settings.epochs, normalizer.std_months)
+    keepers = callbacks(settings, len(train), head)
+    watching = [*keepers, RateLog(), NextDraws(train), *([lines] if verbose else [])]
+    done, stopped, found = 0, False, {}
+    if checkpoints is not None:
+        checkpoint = Checkpoint(checkpoints, record, head, keepers)
+        watching.append(checkpoint)
+        done, stopped, found = checkpoint.epochs_done, checkpoint.stopped, checkpoint.history
+        for epoch in range(done if verbose else 0):
+            lines.on_epoch_end(epoch, {key: values[epoch] for key, values in found.items()})
+    # Even a training that has ended is entered: its callbacks put the best weights back.
+    fitted = model.fit(
         train,
         validation_data=validation,
+        initial_epoch=settings.epochs if stopped else done,
         epochs=settings.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[*keepers, RateLog(), NextDraws(train), *reporters, *extra_callbacks],
+        callbacks=[*watching, *extra_callbacks],
     )
-    history = pd.DataFrame(fitted.history)
+    history = pd.DataFrame(found if checkpoints is not None else fitted.history)
     if "val_loss" not in history or not np.isfinite(history["val_loss"]).any():
         raise InputError(
             f"Training {head.name} diverged: the loss is no longer a number. Lower learning_rate "
             f"(now {settings.learning_rate})."
         )
     kept = keepers[-1].epoch
+    if not np.isfinite(history["loss"].iloc[-1]):
+        print(
+            f"The loss is no longer a number in epoch {len(history)}: training ends with the "
+            f"weights of epoch {kept + 1}. A lower learning_rate may help."
+        )
     return pd.DataFrame(
         {
             "epoch": np.arange(1, len(history) + 1),
@@ -122,10 +105,20 @@ def fit_head(
     )
 
 
+def predict(model: keras.Model, batches: Batches) -> np.ndarray:
+    """Z-scores of every look of the first epoch's draws, float32 (draws, looks)."""
+    batches.epoch = 0
+    answers = []
+    for step in range(len(batches)):
+        (seen, female), _ = batches[step]
+        answers.append(np.asarray(model.predict_on_batch([seen, female])))
+    return np.concatenate(answers).reshape(-1, batches.looks)
+
+
 class NextDraws(keras.callbacks.Callback):
     """Give each epoch its own draws; Keras' own hook also fires once before training."""
 
-    def __init__(self, train: BankBatches) -> None:
+    def __init__(self, train: Batches) -> None:
         super().__init__()
         self.train = train
 

@@ -36,10 +36,15 @@ class DecayPerStep(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """End the training with the weights of the epoch whose validation loss was lowest."""
+    """End the training with the weights of the epoch whose validation loss was lowest.
 
-    def __init__(self) -> None:
+    Args:
+        head: what is trained.
+    """
+
+    def __init__(self, head: keras.Model) -> None:
         super().__init__()
+        self.head = head
         self.best = np.inf
         self.epoch = 0
         self.weights: list[np.ndarray] = []
@@ -48,16 +53,16 @@ class KeepBest(keras.callbacks.Callback):
         """Copy the weights when this epoch is the best so far."""
         loss = (logs or {})["val_loss"]
         if loss < self.best:
-            self.best, self.epoch, self.weights = loss, epoch, self.model.get_weights()
+            self.best, self.epoch, self.weights = loss, epoch, self.head.get_weights()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best weights back."""
         if self.weights:
-            self.model.set_weights(self.weights)
+            self.head.set_weights(self.weights)
 
 
-def callbacks(settings: Settings, steps: int) -> list[keras.callbacks.Callback]:
-    """The callbacks of a training with ``steps`` steps an epoch, the best weights kept."""
+def callbacks(settings: Settings, steps: int, head: keras.Model) -> list[keras.callbacks.Callback]:
+    """The callbacks of a training of ``steps`` steps an epoch; the last keeps the best weights."""
     chosen: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
     if settings.schedule == "plateau":
         chosen.append(
@@ -70,4 +75,4 @@ def callbacks(settings: Settings, steps: int) -> list[keras.callbacks.Callback]:
         chosen.append(DecayPerStep(steps, epochs))
     if settings.stop_patience:
         chosen.append(keras.callbacks.EarlyStopping(patience=settings.stop_patience))
-    return [*chosen, KeepBest()]
+    return [*chosen, KeepBest(head)]

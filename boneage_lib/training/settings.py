@@ -8,6 +8,7 @@ from typing import Any
 
 from boneage_lib.errors import InputError
 
+ENGINES = ("bank", "streaming")
 SCHEDULES = ("plateau", "sawtooth", "exponential", "constant")
 #: Both ends of the exponential decay that section III tried "within each epoch".
 DECAY = (1e-3, 1e-5)
@@ -32,7 +33,9 @@ class Settings:
         patch_size: side of a patch, pixels (patch networks).
         evaluation_patches: random patches a radiograph whose answers are averaged in evaluation.
         dropout: rate between the last layers of the InceptionV3 network.
-        seed: seed of draws, views, initial weights and dropout.
+        seed: seed of draws, initial weights and dropout.
+        views_seed: seed of the views and of random bases: heads of all seeds share one bank.
+        engine: ``"bank"``, or ``"streaming"`` as the paper trains; the result is the same.
     """
 
     epochs: int = 7
@@ -48,6 +51,8 @@ class Settings:
     evaluation_patches: int = 3
     dropout: float = 0.2
     seed: int = 0
+    views_seed: int = 0
+    engine: str = "bank"
 
     def __post_init__(self) -> None:
         """Raise InputError for a value out of range."""
@@ -62,6 +67,7 @@ class Settings:
             ("patch_size", 1),
             ("evaluation_patches", 1),
             ("seed", 0),
+            ("views_seed", 0),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -78,6 +84,8 @@ class Settings:
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"Found dropout={self.dropout!r}; expected a rate in [0, 1).")
+        if self.engine not in ENGINES:
+            raise InputError(f"Found engine={self.engine!r}; expected one of {', '.join(ENGINES)}.")
         if self.schedule not in SCHEDULES:
             raise InputError(
                 f"Found schedule={self.schedule!r}; expected one of {', '.join(SCHEDULES)}."

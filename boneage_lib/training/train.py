@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,25 @@ import keras
 import numpy as np
 import pandas as pd
 
-from boneage_lib.bases import check_size, find_weights, weights_kind
-from boneage_lib.data import AgeNormalizer, Cohort, resample_uniformly
+from boneage_lib.bases import weights_kind
+from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.errors import InputError
-from boneage_lib.inputs import (
-    PATCHED_IMAGES,
-    UNAUGMENTED,
-    WHOLE_IMAGES,
-    Augmentation,
-    Recipe,
-    number_uses,
-)
-from boneage_lib.networks import (
-    NETWORKS,
-    FeatureScale,
-    Network,
-    build,
-    build_head,
-    network,
-)
+from boneage_lib.inputs import number_uses
+from boneage_lib.networks import FeatureScale, build, build_head, network
+from boneage_lib.training.datasets import Draws
+from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.feature_bank import Bank, Progress, fill_bank
-from boneage_lib.training.fitting import BankBatches, fit_head, take
+from boneage_lib.training.feature_bank import Progress, fill_bank
+from boneage_lib.training.fitting import fit_head, predict
+from boneage_lib.training.plan import (
+    check_trainable,
+    code_digest,
+    draw_epochs,
+    held_out,
+    recipe,
+    side,
+)
+from boneage_lib.training.progress import reporter
 from boneage_lib.training.settings import Settings
 
 
@@ -74,33 +71,10 @@ class Trained:
             self.settings.seed,
             self.provenance["base"]["input_form"],
             self.feature_scale,
+            self.settings.views_seed,
         )
         whole.get_layer(f"{self.name}_head").set_weights(self.head.get_weights())
         return whole
-
-
-def draw_epochs(cohort: Cohort, settings: Settings) -> np.ndarray:
-    """Rows of the training radiographs in the order of use, int64 (epochs, draws).
-
-    The training set is resampled once, uniformly over age and sex (section IV), and shuffled anew
-    every epoch.
-    """
-    rows = cohort.rows("train")
-    labels = cohort.labels.iloc[rows]
-    drawn = np.arange(len(rows))
-    if settings.draws_per_cell:
-        drawn = resample_uniformly(
-            labels["boneage_months"].to_numpy(),
-            labels["female"].to_numpy(),
-            settings.draws_per_cell,
-            seed=settings.seed,
-        )
-    return np.stack(
-        [
-            rows[np.random.default_rng([settings.seed, epoch]).permutation(drawn)]
-            for epoch in range(settings.epochs)
-        ]
-    )
 
 
 def train(
@@ -111,11 +85,13 @@ def train(
     weights: str | Path | None = None,
     input_form: str | None = None,
     keep_maps: bool = False,
-    policy: str = "float32",
+    runtime: str = "auto",
+    precision: str = "auto",
     splits: tuple[str, ...] = ("validation", "test"),
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: bool = True,
     progress: Progress | None = None,
+    checkpoints: Path | None = None,
 ) -> Trained:
     """Train network ``name`` on ``cohort`` (sections III to V).
 
@@ -127,11 +103,14 @@ def train(
         weights: see `boneage_lib.bases.find_weights`.
         input_form: ``"tf"`` or ``"caffe"``; by default what the base's weights expect.
         keep_maps: keep feature maps as well, for a later network on the same base.
-        policy: Keras dtype policy of the frozen base.
+        runtime: what computes features, see `boneage_lib.training.runtimes`; streaming trains
+            through Keras.
+        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``, of the frozen base.
         splits: what to predict; always with validation, which training watches.
         extra_callbacks: more Keras callbacks for the head's training.
         verbose: print a line an epoch.
         progress: called with (views done, views in all) while the banks fill.
+        checkpoints: folder for the state after every epoch, from which a killed training goes on.
 
     Raises:
         InputError: anything that cannot work, before long work begins.
@@ -139,64 +118,87 @@ def train(
     spec = network(name)
     check_trainable(spec, cohort, settings, weights, splits)
     started = time.perf_counter()
+    streaming = settings.engine == "streaming"
     extractor = Extractor(
-        spec.backbone, side(spec, cohort, settings), weights, settings.seed, input_form, policy
+        spec.backbone,
+        side(spec, cohort, settings),
+        weights,
+        settings.views_seed,
+        input_form,
+        "keras" if streaming else runtime,
+        "float32" if streaming and precision == "auto" else precision,
     )
-    draws = draw_epochs(cohort, settings)
-    views = number_uses(draws, settings.views or draws.size)
-    banks = {
-        part: fill_bank(
-            bank_folder,
-            cohort,
-            rows,
-            numbers,
-            recipe(spec, settings, training=part == "train"),
-            extractor,
-            settings.seed,
-            maps=keep_maps or not spec.pooled,
-            # Random bases give maps too small for half precision.
-            map_dtype="float16" if weights_kind(weights) == "imagenet" else "float32",
-            progress=progress,
-        )
-        for part, rows, numbers in (
-            ("train", draws, views),
-            ("held out", held_out(cohort, splits), np.zeros_like(held_out(cohort, splits))),
-        )
+    rows = draw_epochs(cohort, settings)
+    views = number_uses(rows, settings.views or rows.size)
+    others = held_out(cohort, splits)
+    recipes = {
+        part: recipe(spec, settings, training=part == "train") for part in ("train", "held out")
     }
-    extracted = time.perf_counter()
-    features = {part: _features(spec, bank) for part, bank in banks.items()}
+    wanted = {"train": (rows, views), "held out": (others, np.zeros_like(others))}
+    # Random bases give maps too small for half precision.
+    map_dtype = "float16" if weights_kind(weights) == "imagenet" else "float32"
+    engine: Engine
+    if streaming:
+        engine = StreamingEngine(cohort, extractor, recipes, spec.pooled, settings.views_seed)
+    else:
+        banks = {
+            part: fill_bank(
+                bank_folder,
+                cohort,
+                *wanted[part],
+                recipes[part],
+                extractor,
+                settings.views_seed,
+                keep_maps or not spec.pooled,
+                map_dtype,
+                progress or reporter(f"views of {spec.backbone}"),
+            )
+            for part in wanted
+        }
+        engine = BankEngine(banks, spec.pooled)
     scale = None
     if weights_kind(weights) == "random":
-        scale = FeatureScale.fit(features["train"][:: max(1, len(features["train"]) // 256)])
+        distinct = np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)
+        some = distinct[:, :: max(1, distinct.shape[1] // 256)]
+        scale = FeatureScale.fit(engine.features("train", *some))
+        engine.scaled(scale)
+    extracted = time.perf_counter()
     labels = cohort.labels
     ages, female = labels["boneage_months"].to_numpy(), labels["female"].to_numpy()
-    normalizer = AgeNormalizer.fit(ages[draws[0]])
-    head = build_head(name, features["train"].shape[2:], settings.dropout, settings.seed)
+    normalizer = AgeNormalizer.fit(ages[rows[0]])
 
-    def batches(part: str, rows: np.ndarray, numbers: np.ndarray) -> BankBatches:
-        places = banks[part].places(rows, numbers)
-        age_z = normalizer.to_z(ages[rows])
-        return BankBatches(features[part], places, female[rows], age_z, settings.batch_size, scale)
+    def draws(rows: np.ndarray, views: np.ndarray) -> Draws:
+        return Draws(rows, views, female[rows], normalizer.to_z(ages[rows]))
 
+    head = build_head(name, engine.feature_shape, settings.dropout, settings.seed)
+    model = engine.model(head)
     validation = cohort.rows("validation")[None]
+    record = {
+        "network": name,
+        "settings": settings.as_dict(),
+        "base": extractor.spec,
+        "cohort": cohort.checksum,
+        "maps": map_dtype,
+        "code": code_digest(),
+    }
     history = fit_head(
         head,
-        batches("train", draws, views),
-        batches("held out", validation, np.zeros_like(validation)),
+        engine.batches("train", draws(rows, views), settings.batch_size),
+        engine.batches(
+            "held out", draws(validation, np.zeros_like(validation)), settings.batch_size
+        ),
         normalizer,
         settings,
         verbose,
         extra_callbacks,
+        model,
+        checkpoints,
+        record,
     )
-    rows = held_out(cohort, splits)
-    looks_z = predict_bank(
-        head,
-        features["held out"],
-        banks["held out"].places(rows, np.zeros_like(rows)),
-        female[rows],
-        scale,
+    looks_z = predict(
+        model, engine.batches("held out", draws(others[None], np.zeros_like(others)[None]), 32)
     )
-    predictions = labels.iloc[rows].reset_index(drop=True)
+    predictions = labels.iloc[others].reset_index(drop=True)
     # The paper's number of patches a radiograph is scored; further ones are kept for studying it.
     scored = looks_z[:, : settings.evaluation_patches] if spec.patches else looks_z
     predictions["predicted_months"] = normalizer.to_months(scored.mean(axis=1))
@@ -205,7 +207,7 @@ def train(
         "cohort": cohort.checksum,
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
-        "views": len(banks["train"].index),
+        "views": len(np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)[0]),
         "seconds": {
             "features": round(extracted - started, 1),
             "head": round(time.perf_counter() - extracted, 1),
@@ -224,84 +226,29 @@ def train(
     )
 
 
-def held_out(cohort: Cohort, splits: tuple[str, ...]) -> np.ndarray:
-    """Rows of the splits, one split after another."""
-    return np.concatenate([cohort.rows(split) for split in splits])
+def train_seeds(
+    name: str, cohort: Cohort, settings: Settings, seeds: int, *more: Any, **named: Any
+) -> list[Trained]:
+    """Train a network several times, each with its own draws, initial weights and dropout.
 
+    All share one bank of views: what differs between them is what chance does to the head.
 
-def side(spec: Network, cohort: Cohort, settings: Settings) -> int:
-    """Side of what a network looks at, pixels."""
-    return settings.patch_size if spec.patches else cohort.size
+    Args:
+        name: see `train`, also for all further arguments.
+        cohort: see `train`.
+        settings: of the first training; the others count its seed up.
+        seeds: how many trainings, 1 or more.
+        more: further arguments of `train`.
+        named: further arguments of `train`, by name.
 
-
-#: Patches a held-out radiograph in the bank, of which the first ``evaluation_patches`` are scored.
-HELD_OUT_PATCHES = 9
-
-
-def recipe(spec: Network, settings: Settings, training: bool) -> Recipe:
-    """How radiographs become a network's input: augmented in training (Table 2), bare elsewhere."""
-    if not spec.patches:
-        return Recipe(WHOLE_IMAGES if training else UNAUGMENTED)
-    augmentation: Augmentation = PATCHED_IMAGES if training else UNAUGMENTED
-    count = settings.patch_count
-    if not training:
-        count = max(settings.evaluation_patches, HELD_OUT_PATCHES)
-    return Recipe(augmentation, count, settings.patch_size)
-
-
-def predict_bank(
-    head: keras.Model,
-    features: np.ndarray,
-    places: np.ndarray,
-    female: np.ndarray,
-    scale: FeatureScale | None,
-    batch_size: int = 32,
-) -> np.ndarray:
-    """Z-scores of every look, float32 (places, looks)."""
-    looks = features.shape[1]
-    answers = []
-    for start in range(0, len(places), batch_size):
-        chosen = slice(start, start + batch_size)
-        taken = take(features, places[chosen], scale)
-        sex = np.repeat(female[chosen].astype("float32"), looks)[:, None]
-        answers.append(np.asarray(head.predict_on_batch([taken, sex])).reshape(-1, looks))
-    return np.concatenate(answers)
-
-
-def check_trainable(
-    spec: Network,
-    cohort: Cohort,
-    settings: Settings,
-    weights: str | Path | None,
-    splits: tuple[str, ...] = ("validation", "test"),
-) -> None:
-    """Raise InputError for what would fail later: empty splits, few ages, sizes, weights."""
-    check_size(spec.backbone, side(spec, cohort, settings))
-    recipe(spec, settings, training=True).check(cohort.size)
-    find_weights(spec.backbone, weights)
-    if "validation" not in splits:
-        raise InputError(f"Found splits={splits}; expected validation among them.")
-    for split in ("train", *splits):
-        if len(cohort.rows(split)) == 0:
-            raise InputError(f"The cohort has no {split} radiographs; expected some in each split.")
-    train_labels = cohort.labels.iloc[cohort.rows("train")]
-    if train_labels["boneage_months"].nunique() < 2 or train_labels["female"].nunique() < 2:
-        raise InputError(
-            f"Found {train_labels['boneage_months'].nunique()} distinct ages and "
-            f"{train_labels['female'].nunique()} sexes in train; expected at least two of each."
-        )
-    if settings.batch_size > len(train_labels):
-        raise InputError(
-            f"Found batch_size={settings.batch_size} with {len(train_labels)} training "
-            "radiographs; expected a batch no larger than the data."
-        )
-
-
-def _features(spec: Network, bank: Bank) -> np.ndarray:
-    if spec.pooled:
-        return bank.pooled
-    assert bank.maps is not None
-    return bank.maps
-
-
-__all__ = ["NETWORKS", "Trained", "check_trainable", "draw_epochs", "train"]
+    Raises:
+        InputError: fewer than one, or what `train` raises.
+    """
+    if seeds < 1:
+        raise InputError(f"Found seeds={seeds}; expected 1 training or more.")
+    trainings = []
+    for seed in range(settings.seed, settings.seed + seeds):
+        if seeds > 1 and named.get("verbose", True):
+            print(f"seed {seed}")
+        trainings.append(train(name, cohort, replace(settings, seed=seed), *more, **named))
+    return trainings

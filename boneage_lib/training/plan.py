@@ -1,0 +1,102 @@
+"""What a training uses and in which order, and what would make it fail, known before it begins."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from boneage_lib.bases import check_size, find_weights
+from boneage_lib.data import Cohort, resample_uniformly
+from boneage_lib.errors import InputError
+from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES, Augmentation, Recipe
+from boneage_lib.networks import Network
+from boneage_lib.training.settings import Settings
+
+
+def draw_epochs(cohort: Cohort, settings: Settings) -> np.ndarray:
+    """Rows of the training radiographs in the order of use, int64 (epochs, draws).
+
+    The training set is resampled once, uniformly over age and sex (section IV), and shuffled anew
+    every epoch.
+    """
+    rows = cohort.rows("train")
+    labels = cohort.labels.iloc[rows]
+    drawn = np.arange(len(rows))
+    if settings.draws_per_cell:
+        drawn = resample_uniformly(
+            labels["boneage_months"].to_numpy(),
+            labels["female"].to_numpy(),
+            settings.draws_per_cell,
+            seed=settings.seed,
+        )
+    return np.stack(
+        [
+            rows[np.random.default_rng([settings.seed, epoch]).permutation(drawn)]
+            for epoch in range(settings.epochs)
+        ]
+    )
+
+
+def code_digest() -> str:
+    """SHA-256 of the code that trains: what another version left half-trained is not used."""
+    digest = hashlib.sha256()
+    for folder in ("training", "networks", "inputs"):
+        for file in sorted((Path(__file__).parents[1] / folder).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def held_out(cohort: Cohort, splits: tuple[str, ...]) -> np.ndarray:
+    """Rows of the splits, one split after another."""
+    return np.concatenate([cohort.rows(split) for split in splits])
+
+
+def side(spec: Network, cohort: Cohort, settings: Settings) -> int:
+    """Side of what a network looks at, pixels."""
+    return settings.patch_size if spec.patches else cohort.size
+
+
+#: Patches a held-out radiograph in the bank, of which the first ``evaluation_patches`` are scored.
+HELD_OUT_PATCHES = 9
+
+
+def recipe(spec: Network, settings: Settings, training: bool) -> Recipe:
+    """How radiographs become a network's input: augmented in training (Table 2), bare elsewhere."""
+    if not spec.patches:
+        return Recipe(WHOLE_IMAGES if training else UNAUGMENTED)
+    augmentation: Augmentation = PATCHED_IMAGES if training else UNAUGMENTED
+    count = settings.patch_count
+    if not training:
+        count = max(settings.evaluation_patches, HELD_OUT_PATCHES)
+    return Recipe(augmentation, count, settings.patch_size)
+
+
+def check_trainable(
+    spec: Network,
+    cohort: Cohort,
+    settings: Settings,
+    weights: str | Path | None,
+    splits: tuple[str, ...] = ("validation", "test"),
+) -> None:
+    """Raise InputError for what would fail later: empty splits, few ages, sizes, weights."""
+    check_size(spec.backbone, side(spec, cohort, settings))
+    recipe(spec, settings, training=True).check(cohort.size)
+    find_weights(spec.backbone, weights)
+    if "validation" not in splits:
+        raise InputError(f"Found splits={splits}; expected validation among them.")
+    for split in ("train", *splits):
+        if len(cohort.rows(split)) == 0:
+            raise InputError(f"The cohort has no {split} radiographs; expected some in each split.")
+    train_labels = cohort.labels.iloc[cohort.rows("train")]
+    if train_labels["boneage_months"].nunique() < 2 or train_labels["female"].nunique() < 2:
+        raise InputError(
+            f"Found {train_labels['boneage_months'].nunique()} distinct ages and "
+            f"{train_labels['female'].nunique()} sexes in train; expected at least two of each."
+        )
+    if settings.batch_size > len(train_labels):
+        raise InputError(
+            f"Found batch_size={settings.batch_size} with {len(train_labels)} training "
+            "radiographs; expected a batch no larger than the data."
+        )

@@ -1,0 +1,101 @@
+"""What runs a frozen base fastest on this machine: Keras' own backend, or OpenVINO on a CPU."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from boneage_lib.errors import InputError
+
+RUNTIMES = ("auto", "keras", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16")
+Runner = Callable[[np.ndarray], list[np.ndarray]]
+
+
+def on_gpu() -> bool:
+    """True when Keras' backend computes on a GPU."""
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def choose_runtime(runtime: str = "auto") -> str:
+    """``"keras"`` or ``"openvino"``: the latter where it is installed and no GPU is there.
+
+    Raises:
+        InputError: an unknown runtime, or OpenVINO asked for and not installed.
+    """
+    if runtime not in RUNTIMES:
+        raise InputError(f"Found runtime={runtime!r}; expected one of {', '.join(RUNTIMES)}.")
+    installed = importlib.util.find_spec("openvino") is not None
+    if runtime == "openvino" and not installed:
+        raise InputError(
+            "Found no OpenVINO; expected the package openvino. Install it "
+            "(pip install 'boneage[openvino]'), or use runtime='keras'."
+        )
+    if runtime == "auto":
+        return "openvino" if installed and not on_gpu() else "keras"
+    return runtime
+
+
+def choose_precision(precision: str, runtime: str) -> str:
+    """``"float32"`` or ``"bfloat16"``: by default what is fastest here without harm.
+
+    That is bfloat16 on GPUs and for OpenVINO on processors that compute in it, else float32:
+    TensorFlow's bfloat16 on a CPU without such instructions takes twice the time.
+
+    Raises:
+        InputError: an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"Found precision={precision!r}; expected one of {', '.join(PRECISIONS)}.")
+    if precision != "auto":
+        return precision
+    if runtime == "openvino":
+        import openvino
+
+        able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "bfloat16" if able else "float32"
+    return "bfloat16" if on_gpu() else "float32"
+
+
+def describe_runtime(runtime: str, precision: str) -> dict[str, str]:
+    """What computes features, as plain values: another one gives other last digits."""
+    name = keras.backend.backend() if runtime == "keras" else runtime
+    release = sys.modules[name].__version__ if name in sys.modules else version(name)
+    described = f"{name} {release.split('-')[0]}"
+    if runtime == "keras":
+        described = f"keras {keras.__version__} on {described}"
+    return {"runtime": described, "precision": precision}
+
+
+def openvino_runner(model: keras.Model, precision: str) -> Runner:
+    """A model exported to OpenVINO and compiled for this processor.
+
+    Args:
+        model: from grey bytes (batch, side, side) to one or more arrays.
+        precision: ``"float32"`` or ``"bfloat16"``.
+
+    Returns:
+        A function from a batch to the list of the model's outputs.
+    """
+    import openvino
+
+    core = openvino.Core()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "base.xml"
+        model.export(str(path), format="openvino", verbose=False)
+        read = core.read_model(path)
+        hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
+        compiled = core.compile_model(read, "CPU", hints)
+
+    def run(grey: np.ndarray) -> list[np.ndarray]:
+        found = compiled([grey])
+        return [np.array(found[k]) for k in range(len(compiled.outputs))]
+
+    return run

@@ -1,0 +1,132 @@
+"""Arrays kept as shards: each written whole with its checksum, all read as one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Pair = tuple[int, int]
+
+
+class Shards:
+    """Arrays one after another along their first axis, gathered without being joined.
+
+    Args:
+        parts: arrays (n_k, *shape) of one shape and type, usually memory-mapped.
+    """
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        self.parts = list(parts)
+        self.starts = np.cumsum([0, *(len(part) for part in self.parts)])
+        first = self.parts[0]
+        self.shape = (int(self.starts[-1]), *first.shape[1:])
+        self.dtype = first.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All rows, in memory."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def __getitem__(self, places: np.ndarray | slice | int) -> np.ndarray:
+        """Rows at ``places``, in that order: (len(places), *shape), in memory; or one row."""
+        if not isinstance(places, np.ndarray):
+            places = np.arange(len(self))[places]
+            if places.ndim == 0:
+                return self[places[None]][0]
+        which = np.searchsorted(self.starts, places, side="right") - 1
+        gathered = np.empty((len(places), *self.shape[1:]), self.dtype)
+        # A batch has few rows: a plain loop is faster than sorting them by shard.
+        for k, (part, place) in enumerate(zip(which.tolist(), places.tolist(), strict=True)):
+            gathered[k] = self.parts[part][place - int(self.starts[part])]
+        return gathered
+
+
+def write_shard(folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a shard whole or not at all; its ``.json`` comes last and says that it is there.
+
+    Args:
+        folder: of all shards.
+        pairs: what its rows are: (row of the cohort, number of the view).
+        arrays: by name, each (len(pairs), …).
+    """
+    name = hashlib.sha256(np.array(pairs, dtype=np.int64).tobytes()).hexdigest()[:16]
+    digests = {}
+    for kind, array in arrays.items():
+        partial = folder / f".{name}.{kind}.partial"
+        with partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        digests[kind] = _digest(array)
+        partial.replace(folder / f"{name}.{kind}.npy")
+    record = {"pairs": [list(pair) for pair in pairs], "sha256": digests}
+    partial = folder / f".{name}.json.partial"
+    partial.write_text(json.dumps(record))
+    partial.replace(folder / f"{name}.json")
+
+
+def read_shards(
+    folder: Path, kinds: Sequence[str]
+) -> tuple[dict[Pair, int], dict[str, list[np.ndarray]]]:
+    """All whole and undamaged shards of a folder, in the order of their first pairs.
+
+    A damaged one is passed over: its rows count as missing and are made again.
+
+    Args:
+        folder: of all shards.
+        kinds: names of the arrays that each must have.
+
+    Returns:
+        The place of every pair along the first axis, and the memory-mapped arrays by name.
+    """
+    shards = []
+    for record_file in folder.glob("*.json"):
+        if record_file.name != "bank.json" and (found := _read(record_file, kinds)):
+            shards.append(found)
+    shards.sort(key=lambda shard: shard[0])
+    index: dict[Pair, int] = {}
+    start = 0
+    for pairs, _ in shards:
+        for place, pair in enumerate(pairs, start):
+            index.setdefault(pair, place)
+        start += len(pairs)
+    arrays = {kind: [parts[kind] for _, parts in shards] for kind in kinds}
+    return index, arrays
+
+
+def _read(
+    record_file: Path, kinds: Sequence[str]
+) -> tuple[list[Pair], dict[str, np.ndarray]] | None:
+    try:
+        record: dict[str, Any] = json.loads(record_file.read_text())
+        pairs = [(int(row), int(view)) for row, view in record["pairs"]]
+        parts = {}
+        for kind in kinds:
+            path = record_file.with_suffix(f".{kind}.npy")
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if len(array) != len(pairs) or _digest_of_file(path, array) != record["sha256"][kind]:
+                return None
+            parts[kind] = array
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pairs, parts
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _digest_of_file(path: Path, array: np.ndarray) -> str:
+    """The same from the file, whose pages then do not count as this process' memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(path.stat().st_size - math.prod(array.shape) * array.dtype.itemsize)
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,232 @@
+"""Both engines give one result, and a killed training ends as if it had not been killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import tiny_base, tiny_cohort
+
+from boneage_lib.data import Cohort, prepare
+from boneage_lib.errors import InputError
+from boneage_lib.networks import heads
+from boneage_lib.training import Settings, Trained, extraction, train
+from boneage_lib.training.runtimes import choose_precision, choose_runtime
+
+# Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+SIZE = 71  # the least that Xception accepts
+SETTINGS = Settings(epochs=4, draws_per_cell=12, views=2, learning_rate=0.02, seed=1)
+NETWORKS = ("inception_v3", "xception", "xception_attention", "resnet50_patches")
+
+
+@pytest.fixture
+def cohort() -> Cohort:
+    return tiny_cohort(size=SIZE)
+
+
+@pytest.fixture
+def tiny_bases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
+    monkeypatch.setattr(heads, "frozen_backbone", tiny_base)
+
+
+def settings_of(name: str) -> Settings:
+    if name != "resnet50_patches":
+        return replace(SETTINGS, epochs=3 if name == "inception_v3" else 4)
+    return replace(SETTINGS, patch_count=2, patch_size=32, evaluation_patches=4)
+
+
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_streaming_and_bank_give_one_loss_curve(name: str, cohort: Cohort, tmp_path: Path) -> None:
+    if name == "inception_v3":
+        cohort = tiny_cohort(size=75)  # the least that it accepts
+    settings = settings_of(name)
+    bank, streamed = (
+        train(name, cohort, replace(settings, engine=engine), tmp_path, verbose=False)
+        for engine in ("bank", "streaming")
+    )
+    for column in ("loss", "val_loss"):
+        np.testing.assert_allclose(streamed.history[column], bank.history[column], atol=1e-4)
+    assert (streamed.history["kept"] == bank.history["kept"]).all()
+    np.testing.assert_allclose(
+        streamed.predictions["predicted_months"], bank.predictions["predicted_months"], atol=0.05
+    )
+
+
+class Killed(keras.callbacks.Callback):
+    """Ends the process, as far as a training can tell, in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.now = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.now == self.epoch and batch == 2:
+            raise KeyboardInterrupt
+
+
+def trained_through(kills: tuple[int, ...], run: Callable[..., Trained]) -> Trained:
+    for epoch in kills:
+        with pytest.raises(KeyboardInterrupt):
+            run(extra_callbacks=[Killed(epoch)])
+    return run()
+
+
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize("engine", ["bank", "streaming"])
+@pytest.mark.parametrize("schedule", ["plateau", "sawtooth"])
+def test_a_killed_training_goes_on_from_its_last_epoch(
+    engine: str, schedule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dropout, Adam's moments, the plateau's patience and the best weights all go on."""
+    cohort = tiny_cohort(size=75)
+    settings = replace(
+        SETTINGS,
+        epochs=5,
+        schedule=schedule,
+        plateau_patience=1,
+        stop_patience=3,
+        dropout=0.5,
+        engine=engine,
+    )
+
+    def run(folder: str, **more: Any) -> Trained:
+        return train(
+            "inception_v3", cohort, settings, tmp_path, checkpoints=tmp_path / folder, **more
+        )
+
+    whole = run("undisturbed")
+    said = capsys.readouterr().out
+    resumed = trained_through((0, 1, 3), lambda **more: run("killed", **more))
+    pd.testing.assert_frame_equal(resumed.history, whole.history)
+    for one, other in zip(resumed.head.get_weights(), whole.head.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.predictions.equals(whole.predictions)
+    # The last run tells of the epochs that earlier ones trained, as if it had trained them.
+    assert capsys.readouterr().out.endswith(said)
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_a_finished_training_is_not_done_again(cohort: Cohort, tmp_path: Path) -> None:
+    def run(**more: Any) -> Trained:
+        return train(
+            "xception",
+            cohort,
+            SETTINGS,
+            tmp_path,
+            checkpoints=tmp_path / "c",
+            verbose=False,
+            **more,
+        )
+
+    first = run()
+    again = run(extra_callbacks=[Killed(0)])
+    pd.testing.assert_frame_equal(again.history, first.history)
+    assert again.predictions.equals(first.predictions)
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_other_settings_do_not_go_on_with_a_checkpoint(cohort: Cohort, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        trained = train(
+            "xception",
+            cohort,
+            replace(SETTINGS, seed=seed),
+            tmp_path,
+            checkpoints=tmp_path / "c",
+            verbose=False,
+        )
+        alone = train("xception", cohort, replace(SETTINGS, seed=seed), tmp_path, verbose=False)
+        pd.testing.assert_frame_equal(trained.history, alone.history)
+    assert len(list((tmp_path / "c").glob("*.npz"))) == 2
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_a_checkpoint_that_was_cut_off_is_passed_over(cohort: Cohort, tmp_path: Path) -> None:
+    def run() -> Trained:
+        return train(
+            "xception", cohort, SETTINGS, tmp_path, checkpoints=tmp_path / "c", verbose=False
+        )
+
+    first = run()
+    (file,) = (tmp_path / "c").glob("*.npz")
+    file.write_bytes(file.read_bytes()[:-100])
+    pd.testing.assert_frame_equal(run().history, first.history)
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_seeds_share_a_bank(cohort: Cohort, tmp_path: Path) -> None:
+    """Another seed draws and initializes anew, on the same views of the same base."""
+    histories = []
+    for seed in range(2):
+        settings = replace(SETTINGS, seed=seed, draws_per_cell=60)
+        histories.append(train("xception", cohort, settings, tmp_path, verbose=False).history)
+    assert not histories[0]["loss"].equals(histories[1]["loss"])
+    assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == 2  # train and held out
+
+
+def test_unknown_choices_are_refused() -> None:
+    with pytest.raises(InputError, match="engine='magic'.*bank, streaming"):
+        Settings(engine="magic")
+    with pytest.raises(InputError, match="runtime='magic'"):
+        choose_runtime("magic")
+    with pytest.raises(InputError, match="precision='double'"):
+        choose_precision("double", "keras")
+
+
+def test_real_radiographs_stream_as_they_bank(real_data: Path, tmp_path: Path) -> None:
+    """With ImageNet's weights and on real radiographs; batch-norm statistics stay as they are."""
+    weights = os.environ.get("BONEAGE_WEIGHTS")
+    if not weights:
+        pytest.skip("BONEAGE_WEIGHTS is not set: no ImageNet weights to test with")
+    whole = prepare(real_data / "rsna-500px", tmp_path / "cohort", size=96)
+    some = np.sort(
+        np.concatenate([whole.rows(split)[:n] for split, n in
+                        (("train", 60), ("validation", 16), ("test", 8))])
+    )  # fmt: skip
+    cohort = Cohort(
+        whole.labels.iloc[some].reset_index(drop=True), np.asarray(whole.images[some]), whole.info
+    )
+    settings = Settings(epochs=3, draws_per_cell=4, views=2, seed=3)
+    seen: list[list[np.ndarray]] = []
+
+    class Statistics(keras.callbacks.Callback):
+        """Copies every weight of the frozen base, its batch-norm statistics among them."""
+
+        def look(self) -> None:
+            seen.append([w.numpy() for w in self.model.non_trainable_weights])
+
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+            self.look()
+
+        def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+            self.look()
+
+    bank = train("xception", cohort, settings, tmp_path, weights, verbose=False)
+    streamed = train(
+        "xception",
+        cohort,
+        replace(settings, engine="streaming"),
+        tmp_path,
+        weights,
+        verbose=False,
+        extra_callbacks=[Statistics()],
+    )
+    np.testing.assert_allclose(streamed.history["loss"], bank.history["loss"], atol=1e-4)
+    np.testing.assert_allclose(streamed.history["val_loss"], bank.history["val_loss"], atol=1e-4)
+    assert len(seen) == 2 and len(seen[0]) > 100
+    for before, after in zip(*seen, strict=True):
+        np.testing.assert_array_equal(before, after)
