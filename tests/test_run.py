@@ -48,6 +48,7 @@ def test_every_path_lies_in_the_folder(tmp_path: Path) -> None:
     names = {
         "cohort_folder": "cohort",
         "bank": "bank",
+        "checkpoints": "checkpoints",
         "models": "models",
         "histories": "histories",
         "predictions": "predictions",
