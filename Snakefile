@@ -6,18 +6,13 @@ import json
 from pathlib import Path
 
 from boneage_lib.report.dependencies import library_files
+from boneage_lib.report.jobs import NETWORK_OF, PATCH_STUDY, job_names
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
 COHORT = "cohort/cohort.json"
-NETWORKS = {
-    "03_inception_v3": "inception_v3",
-    "04_xception": "xception",
-    "05_xception_attention": "xception_attention",
-    "06_resnet50_patches": "resnet50_patches",
-}
 RESULTS = {
-    **{notebook: f"results/{network}.json" for notebook, network in NETWORKS.items()},
+    **{notebook: f"results/{network}.json" for notebook, network in NETWORK_OF.items()},
     "01_data_inspection": "results/table_1.csv",
     "02_resampling": "results/resampling.json",
     "07_patch_size_study": "results/patch_size_study.csv",
@@ -27,15 +22,20 @@ RESULTS = {
 # The study of real radiographs that stands beside every run's own numbers, once it is kept.
 STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
 NEEDS = {
-    **{notebook: [COHORT, *STUDY] for notebook in NETWORKS},
+    **{notebook: [COHORT, *STUDY] for notebook in NETWORK_OF},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
     # The attention network looks at the same feature maps as Xception's.
     "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
-    "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORKS],
+    "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORK_OF],
     "09_claims": [RESULTS["08_ensemble_analysis"], RESULTS["07_patch_size_study"]],
 }
-# Two networks at 500 px side by side would take more than 4 GiB.
-THREADS = 1 if config["cohort"]["size"] <= 300 else workflow.cores
+# How the run is spread: these say where work is done, and never what comes of it.
+SPREAD, PARTS, GPUS = (config["jobs"][key] for key in ("spread", "parts", "gpus"))
+CORES = config["jobs"]["cores"]
+# On larger radiographs one base keeps all cores busy, and two side by side would take more than
+# 4 GiB. A head is small: as many as there are cores train side by side.
+THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else CORES
+JOBS = job_names(config, PARTS) if SPREAD else {}
 
 
 def library(module):
@@ -58,6 +58,34 @@ rule cohort:
         "boneage step cohort --folder ."
 
 
+# What a notebook trains with; a change to one notebook's settings leaves the others' jobs alone.
+def settings(notebook):
+    own = config["notebooks"][notebook]
+    return json.dumps({"weights": config["weights"], **own}, sort_keys=True)
+
+
+for name, needed in JOBS.items():
+
+    rule:
+        name:
+            name
+        input:
+            library("report/jobs.py"),
+            COHORT,
+            [f"jobs/{job}.json" for job in needed],
+        output:
+            f"jobs/{name}.json",
+        params:
+            settings=settings(name.split(".")[0]) if "." in name else "",
+            job=name,
+        priority: 10 if ".features." in name else 0
+        threads: 1 if ".seed." in name else CORES
+        resources:
+            gpu=1 if GPUS and "." in name else 0,
+        shell:
+            "boneage step {params.job} --folder . --threads {threads}"
+
+
 for notebook in NOTEBOOKS:
 
     rule:
@@ -67,14 +95,15 @@ for notebook in NOTEBOOKS:
             ROOT / "notebooks" / f"{notebook}.py",
             [str(file) for file in library_files(ROOT / "notebooks" / f"{notebook}.py", ROOT)],
             NEEDS.get(notebook, [COHORT]),
+            [f"jobs/{job}.json" for job in JOBS if job.startswith(f"{notebook}.")],
         output:
             [f"notebooks/{notebook}.ipynb"] + ([RESULTS[notebook]] if notebook in RESULTS else []),
         params:
-            settings=json.dumps(
-                {"weights": config["weights"], **config["notebooks"][notebook]}, sort_keys=True
-            ),
+            settings=settings(notebook),
             notebook=notebook,
-        threads: THREADS if notebook in NETWORKS or notebook.startswith("07") else 1
+        threads: THREADS if notebook in NETWORK_OF or notebook == PATCH_STUDY else 1
+        resources:
+            gpu=1 if GPUS and (notebook in NETWORK_OF or notebook == PATCH_STUDY) else 0,
         shell:
             "boneage step {params.notebook} --folder ."
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -15,6 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from boneage_lib.errors import InputError
+
+if TYPE_CHECKING:
+    from boneage_lib.report.run import Run
 
 app = typer.Typer(
     help="Bone age networks of Monti and Tonazzo, as a reproducible paper.",
@@ -112,16 +115,37 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", help="KEY=VALUE; NOTEBOOK.KEY or cohort.KEY for one.")
     ] = None,
-    cores: Annotated[int, typer.Option(help="Processor cores to use.")] = os.cpu_count() or 1,
-    executor: Annotated[str | None, typer.Option(help="A Snakemake executor plugin.")] = None,
+    cores: Annotated[
+        int, typer.Option(help="Processor cores to use; of one job with --executor.")
+    ] = os.cpu_count() or 1,
+    executor: Annotated[
+        str | None, typer.Option(help="A Snakemake executor plugin, such as slurm.")
+    ] = None,
+    spread: Annotated[
+        bool | None,
+        typer.Option(
+            "--spread/--no-spread",
+            help="Make each bank, seed and patch setting a job of its own; by default with several "
+            "seeds or GPUs, or an executor.",
+        ),
+    ] = None,
+    parts: Annotated[
+        int | None, typer.Option(help="Jobs that fill each bank of features together.")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="GPUs to spread jobs over; by default this machine's.")
+    ] = None,
 ) -> None:
     """The pipeline: only what changed runs again; executed notebooks, results and the HTML book."""
-    from boneage_lib.report.pipeline import settle, start
+    from boneage_lib.report.executors import executor_arguments
+    from boneage_lib.report.pipeline import settle, spread_out, start
     from boneage_lib.report.run import Run
 
     settings = settle(profile, source, weights, parameter or [])
+    jobs = spread_out(settings, cores, executor, spread, parts, gpus)
     folder = Run(out.resolve() if out else Path("runs") / settings["profile"])
-    code = start(folder, settings, cores, ["--executor", executor] if executor else [])
+    extra = executor_arguments(executor, folder.folder, cores)
+    code = start(folder, settings, jobs, extra)
     if code:
         raise InputError("The run stopped; the messages above name the notebook, cell and cause.")
     print(_relative(folder.html / "index.html"))
@@ -171,16 +195,34 @@ def publish(
 
 @app.command(hidden=True)
 def step(
-    name: Annotated[str, typer.Argument(help="cohort, book, or a notebook's name.")],
+    name: Annotated[str, typer.Argument(help="cohort, book, a notebook, or a job of `jobs`.")],
     folder: Annotated[Path, typer.Option(help="The run's folder.")],
+    threads: Annotated[int | None, typer.Option(help="Threads of the head's training.")] = None,
 ) -> None:
     """One step of a run, as the pipeline calls it."""
-    from boneage_lib.report.run import Run, project_root
+    from boneage_lib.report.devices import one_gpu
+    from boneage_lib.report.guard import end_with_owner
+    from boneage_lib.report.run import Run
 
+    end_with_owner()
     found = Run(folder.resolve())
     settings = yaml.safe_load(found.parameters_file.read_text())
+    if threads == 1:  # read by the backend when it is loaded
+        os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    with one_gpu():
+        _step(found, settings, name)
+
+
+def _step(found: Run, settings: dict[str, Any], name: str) -> None:
     if name == "cohort":
         _make_cohort(found.cohort_folder, settings["cohort"])
+    elif name == "check" or "." in name:
+        from boneage_lib.report.jobs import work
+        from boneage_lib.report.telling import told_progress
+
+        console.print(f"{name} …", highlight=False)
+        with told_progress(name, found.folder / f".{name}.progress"):
+            work(found, settings, name)
     elif name == "book":
         from boneage_lib.report.book import build_book
         from boneage_lib.report.provenance import write_provenance
@@ -190,6 +232,7 @@ def step(
     else:
         from boneage_lib.report.execute import execute
         from boneage_lib.report.profile import notebook_parameters
+        from boneage_lib.report.run import project_root
 
         root = project_root()
         source = root / "notebooks" / f"{name}.py"

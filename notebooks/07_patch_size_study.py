@@ -30,7 +30,7 @@ views = 1  # distinct augmented views of a radiograph
 seed = 0
 
 # %%
-from boneage_lib.inputs import TABLE_5, scaled_patch
+from boneage_lib.inputs import table_5_at
 from boneage_lib.report import Run, figures, show, tables, use_theme
 from boneage_lib.training import Settings, patch_study
 
@@ -44,8 +44,10 @@ settings = Settings.named_in(globals())
 # the hand, down to the 32 pixels that ResNet50 needs at least.
 
 # %% tags=["nbval-ignore-output"]
-patches = tuple((count, scaled_patch(side, cohort.size)) for count, side in TABLE_5)
-study, curves = patch_study(cohort, settings, patches, run.bank, weights)
+patches = table_5_at(cohort.size)
+study, curves = patch_study(
+    cohort, settings, patches, run.bank, weights, checkpoints=run.checkpoints
+)
 summary = tables.patch_study_table(study)
 run.write_table("results/patch_size_study.csv", summary)
 run.write_table("results/patch_losses.csv", curves)

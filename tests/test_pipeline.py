@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
+from keras.src.legacy.saving import legacy_h5_format
 
 from boneage_lib.bases import BASES
 from boneage_lib.errors import InputError
-from boneage_lib.report.pipeline import settle, start
+from boneage_lib.networks import frozen_backbone
+from boneage_lib.report import pipeline
+from boneage_lib.report.guard import OWNER, only_run
+from boneage_lib.report.pipeline import settle, spread_out, start
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
 
@@ -27,6 +35,7 @@ def test_settings_of_a_run_on_real_radiographs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights_folder(tmp_path / "weights")
+    monkeypatch.setattr(pipeline, "check_weights", lambda _: None)
     (tmp_path / "rsna").mkdir()
     monkeypatch.chdir(tmp_path)
     found = settle("rsna-500px", Path("rsna"), "weights", ["epochs=2"])
@@ -52,13 +61,31 @@ def test_one_weight_file_does_not_do_for_three_bases(tmp_path: Path) -> None:
         settle("demo", None, str(file), [])
 
 
+def test_a_weight_of_another_shape_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = weights_folder(tmp_path / "weights")
+    monkeypatch.setattr(pipeline, "BASES", {"resnet50": BASES["resnet50"]})
+    base = frozen_backbone("resnet50", 32)
+    with h5py.File(next(folder.glob("resnet50*")), "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+        settle("demo", None, str(folder), [])
+        layer = file["conv3_block1_1_conv"]
+        name = layer.attrs["weight_names"][0]
+        narrow = layer[name][..., :100]
+        del layer[name]
+        layer.create_dataset(name, data=narrow)
+    with pytest.raises(InputError, match=r"ResNet50.*conv3_block1_1_conv.*\(1, 1, 256, 100\)"):
+        settle("demo", None, str(folder), [])
+
+
 def test_a_demo_run_makes_every_notebook_and_the_book(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(tmp_path / "run")
     settings = settle("demo", None, None, [])
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert start(run, settings, 2, ["--dry-run"]) == 0
+    assert start(run, settings, spread_out(settings, 2, gpus=0), ["--dry-run"]) == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15  # seconds
     printed = capfd.readouterr()
@@ -69,7 +96,9 @@ def test_a_demo_run_makes_every_notebook_and_the_book(
     }
     assert yaml.safe_load(run.parameters_file.read_text()) == settings
     made = {path.name for path in run.folder.iterdir()}
-    assert made <= {"parameters.yaml", ".snakemake"}, "a dry run makes nothing"
+    assert made <= {"parameters.yaml", "jobs.yaml", ".lock", ".snakemake"}, (
+        "a dry run makes nothing"
+    )
 
 
 def test_settings_that_stay_the_same_are_not_written_again(
@@ -87,14 +116,100 @@ def test_settings_that_stay_the_same_are_not_written_again(
     monkeypatch.setattr("boneage_lib.report.pipeline.subprocess.run", record)
     run = Run(tmp_path / "run")
     settings = settle("demo", None, None, [])
-    assert start(run, settings, 2, ["--executor", "slurm"]) == 3
+    assert start(run, settings, spread_out(settings, 2, gpus=0), ["--executor", "slurm"]) == 3
     written = run.parameters_file.stat().st_mtime_ns
-    start(run, settings, 4, [])
+    start(run, settings, spread_out(settings, 4, gpus=0), [])
     assert run.parameters_file.stat().st_mtime_ns == written
-    start(run, settle("demo", None, None, ["epochs=2"]), 4, [])
+    start(run, settle("demo", None, None, ["epochs=2"]), spread_out(settings, 4, gpus=0), [])
     assert "epochs: 2" in run.parameters_file.read_text()
-    assert [path.name for path in run.folder.iterdir()] == ["parameters.yaml"]
+    assert {path.name for path in run.folder.iterdir()} == {"parameters.yaml", "jobs.yaml", ".lock"}
     first, second, _ = commands
     assert first[-2:] == ["--executor", "slurm"]
     assert second[second.index("--cores") + 1] == "4"
     assert second[second.index("--directory") + 1] == str(run.folder)
+
+
+def test_a_run_of_several_seeds_is_cut_into_jobs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path / "run")
+    settings = settle("demo", None, None, ["seeds=2", "05_xception_attention.engine=streaming"])
+    jobs = spread_out(settings, 4, parts=3, gpus=2)
+    assert jobs == {"spread": True, "parts": 3, "gpus": 2, "cores": 4}
+    assert start(run, settings, jobs, ["--dry-run"]) == 0
+    printed = "".join(capfd.readouterr())
+    found = set(re.findall(r"^([\w.-]+) +1$", printed, re.M))
+    for notebook in ("03_inception_v3", "04_xception", "06_resnet50_patches"):
+        assert {f"{notebook}.features.{k}-of-3" for k in range(3)} <= found
+        assert {f"{notebook}.seed.{k}" for k in range(2)} <= found
+    assert {f"07_patch_size_study.setting.{k}" for k in range(4)} <= found
+    attention = {name for name in found if name.startswith("05_xception_attention.")}
+    assert attention == {"05_xception_attention.seed.0", "05_xception_attention.seed.1"}, (
+        "streaming has no bank to fill"
+    )
+    assert {"check", "cohort", "book", *NOTEBOOKS} <= found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "spread", "parts"),
+    [
+        ([], {}, False, 1),
+        (["seeds=2"], {}, True, 1),
+        (["seeds=2"], {"spread": False}, False, 1),
+        ([], {"gpus": 3}, True, 3),
+        ([], {"gpus": 1}, False, 1),
+        ([], {"executor": "slurm"}, True, 4),
+        ([], {"executor": "slurm", "parts": 2}, True, 2),
+    ],
+    ids=str,
+)
+def test_work_is_spread_where_that_pays(
+    overrides: list[str], options: dict[str, object], spread: bool, parts: int
+) -> None:
+    settings = settle("demo", None, None, overrides)
+    found = spread_out(settings, 2, **{"gpus": 0, **options})  # type: ignore[arg-type]
+    assert (found["spread"], found["parts"]) == (spread, parts)
+
+
+@pytest.mark.parametrize("wrong", [{"cores": 0}, {"parts": 0}, {"gpus": -1}], ids=str)
+def test_what_cannot_be_spread_over_is_refused(wrong: dict[str, int]) -> None:
+    settings = settle("demo", None, None, [])
+    with pytest.raises(InputError, match="--"):
+        spread_out(settings, **{"cores": 2, **wrong})
+
+
+def test_two_runs_in_one_folder_are_refused_and_a_killed_one_is_forgotten(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    run.folder.mkdir()
+    code = (
+        "from boneage_lib.report.guard import only_run; from boneage_lib.report.run import Run\n"
+        f"with only_run(Run({str(run.folder)!r})): print('in', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "in\n"
+        with pytest.raises(InputError, match="another run at work"), only_run(run):
+            pass
+        other.kill()
+    with only_run(run):
+        pass
+
+
+def test_a_step_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        code = (
+            "import time; from boneage_lib.report.guard import end_with_owner\n"
+            "end_with_owner(0.1); print('in', flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, OWNER: str(owner.pid)},
+        ) as step:
+            assert step.stdout is not None and step.stdout.readline() == "in\n"
+            assert step.poll() is None
+            owner.kill()
+            owner.wait()
+            assert step.wait(timeout=10) == 137

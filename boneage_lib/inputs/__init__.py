@@ -16,6 +16,7 @@ from boneage_lib.inputs.patches import (
     pixel_budget,
     random_corners,
     scaled_patch,
+    table_5_at,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "random_corners",
     "sample_warp",
     "scaled_patch",
+    "table_5_at",
     "view_batches",
 ]

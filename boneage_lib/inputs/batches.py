@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from boneage_lib.data.cohort import Cohort
+from boneage_lib.data.pages import Pages
 from boneage_lib.data.threads import single_threaded_opencv
 from boneage_lib.inputs.augmentation import UNAUGMENTED, Augmentation, sample_warp, warp_windows
 from boneage_lib.inputs.patches import check_patches, random_corners
@@ -120,11 +121,13 @@ def view_batches(
             draw_view(image, image_id, int(views[k]), recipe, seed, out)
         return drawn
 
+    pages = Pages([cohort.images])
     pending: deque[Future[np.ndarray]] = deque()
     with single_threaded_opencv(), ThreadPoolExecutor(max(workers, 1)) as pool:
         try:
             for start in range(0, len(rows), batch_size):
                 pending.append(pool.submit(batch, start))
+                pages.saw(batch_size * cohort.size**2)
                 if len(pending) > 2 * workers:
                     yield pending.popleft().result()
             while pending:

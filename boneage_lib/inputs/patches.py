@@ -47,3 +47,8 @@ def scaled_patch(patch_size: int, image_size: int, minimum: int = 32) -> int:
     Sides below ``minimum`` (ResNet50's) become ``minimum``; the pixel budget then grows.
     """
     return max(round(patch_size * image_size / 500), minimum)
+
+
+def table_5_at(image_size: int) -> tuple[tuple[int, int], ...]:
+    """Table 5's settings, (patches, side in pixels), at another image size; see `scaled_patch`."""
+    return tuple((count, scaled_patch(side, image_size)) for count, side in TABLE_5)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import jupytext
@@ -17,6 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.profile import notebook_parameters
+from boneage_lib.report.telling import told_progress
 
 #: Quiet and repeatable: no C++ log lines in the output, no GPU memory taken at once.
 ENVIRONMENT = {
@@ -26,10 +24,6 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-
-#: Names the file that the training in a notebook's kernel tells its progress in.
-PROGRESS = "BONEAGE_PROGRESS"
-SECONDS_BETWEEN_LINES = 15.0
 
 
 class NotebookFailed(InputError):
@@ -61,15 +55,11 @@ def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> 
     nbformat.write(_with_kernel(jupytext.read(source)), prepared)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    told = out.with_name(f".{out.stem}.progress")
-    os.environ[PROGRESS] = str(told)
-    listening = Event()
-    listener = Thread(target=_tell, args=(source.stem, told, listening), daemon=True)
-    listener.start()
     try:
-        papermill.execute_notebook(
-            prepared, partial, parameters=parameters, cwd=root, log_output=False
-        )
+        with told_progress(source.stem, out.with_name(f".{out.stem}.progress")):
+            papermill.execute_notebook(
+                prepared, partial, parameters=parameters, cwd=root, log_output=False
+            )
     except PapermillExecutionError as error:
         partial.replace(failed)
         raise NotebookFailed(
@@ -83,38 +73,11 @@ def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> 
             f"fewer --cores or smaller radiographs.\nThe notebook up to there: {failed}"
         ) from None
     finally:
-        listening.set()
-        listener.join()
-        del os.environ[PROGRESS]
-        told.unlink(missing_ok=True)
         prepared.unlink(missing_ok=True)
     nbformat.write(published(nbformat.read(partial, as_version=4)), out)
     partial.unlink()
     failed.unlink(missing_ok=True)
     return out
-
-
-def _tell(notebook: str, told: Path, done: Event) -> None:
-    """Say every now and then how far a notebook's long cell is, and how long it will take."""
-    said = ""
-    while not done.wait(SECONDS_BETWEEN_LINES):
-        try:
-            found = json.loads(told.read_text())
-        except (OSError, ValueError):
-            continue  # nothing long has begun
-        line = f"{notebook}: {found['done']:,} of {found['total']:,} {found['what']}"
-        if found["seconds_left"] is not None and found["done"] < found["total"]:
-            line += f", {_duration(found['seconds_left'])} left"
-        if line != said:
-            print(line, file=sys.stderr, flush=True)
-            said = line
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes >= 120:
-        return f"{minutes / 60:.1f} h"
-    return f"{minutes} min" if minutes else f"{round(seconds)} s"
 
 
 def published(notebook: nbformat.NotebookNode, injected: bool = True) -> nbformat.NotebookNode:

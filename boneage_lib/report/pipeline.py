@@ -10,10 +10,18 @@ from typing import Any
 
 import yaml
 
-from boneage_lib.bases import BASES, check_size, find_weights
+from boneage_lib.bases import (
+    BASES,
+    KNOWN_CHECKPOINTS,
+    check_size,
+    describe_weights,
+    find_weights,
+)
 from boneage_lib.data.phantom_cohort import check_phantoms
 from boneage_lib.errors import InputError
+from boneage_lib.report.devices import count_gpus
 from boneage_lib.report.execute import ENVIRONMENT
+from boneage_lib.report.guard import OWNER, only_run
 from boneage_lib.report.profile import load_profile, notebook_parameters, resolve
 from boneage_lib.report.run import Run, project_root
 
@@ -73,31 +81,77 @@ def settle(
             f"Profile {profile} draws synthetic radiographs and takes no --source; expected a "
             "profile with real ones, such as rsna-500px."
         )
-    if settings["weights"] == "imagenet":
-        fetch_weights()
+    check_weights(settings["weights"])
     return settings
 
 
-def fetch_weights() -> None:
-    """Let Keras download its ImageNet weights, or find them in its cache, before anything starts.
+def check_weights(weights: str) -> None:
+    """Load weights that are not known by their checksum, before anything starts.
+
+    Keras then downloads its own, or finds them in its cache, and a file that does not fit is
+    noticed now and not after hours.
 
     Raises:
-        InputError: they cannot be had; says how to provide them.
+        InputError: they cannot be had, or do not fit; names the file and Keras' reason.
     """
-    from boneage_lib.networks import frozen_backbone  # Keras takes seconds to load.
+    for name, base in BASES.items():
+        described = describe_weights(name, weights)
+        if described["kind"] == "random" or described["sha256"] in KNOWN_CHECKPOINTS:
+            continue
+        from boneage_lib.networks import frozen_backbone  # Keras takes seconds to load.
 
-    for base in BASES.values():
-        frozen_backbone(base.name, base.minimum_size, "imagenet")
+        frozen_backbone(name, base.minimum_size, weights)
 
 
-def start(run: Run, settings: dict[str, Any], cores: int, extra: list[str]) -> int:
-    """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code."""
+def spread_out(
+    settings: dict[str, Any],
+    cores: int,
+    executor: str | None = None,
+    spread: bool | None = None,
+    parts: int | None = None,
+    gpus: int | None = None,
+) -> dict[str, Any]:
+    """How a run's work is cut into jobs: what ``jobs.yaml`` holds, of no effect on any result.
+
+    Args:
+        settings: of the run.
+        cores: of this machine, or of one job on a cluster.
+        executor: a Snakemake executor plugin.
+        spread: make each bank, seed and patch setting a job of its own. By default where that pays:
+            with several seeds, on a cluster, or on several GPUs.
+        parts: jobs that fill each bank together; by default one a GPU, and four on a cluster.
+        gpus: GPUs to spread jobs over, one each; by default those of this machine.
+
+    Raises:
+        InputError: fewer than one core or part, or a negative number of GPUs.
+    """
+    for name, value, least in (("cores", cores, 1), ("parts", parts, 1), ("gpus", gpus, 0)):
+        if value is not None and value < least:
+            raise InputError(f"Found --{name} {value}; expected {least} or more.")
+    if gpus is None:
+        gpus = 0 if executor else count_gpus()
+    if spread is None:
+        seeds = [own.get("seeds", 1) for own in settings["notebooks"].values()]
+        spread = executor is not None or gpus > 1 or max(seeds) > 1
+    return {
+        "spread": spread,
+        "parts": parts or (4 if executor else max(gpus, 1)),
+        "gpus": gpus,
+        "cores": cores,
+    }
+
+
+def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
+    """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
+
+    Args:
+        run: where it runs.
+        settings: see `settle`.
+        jobs: see `spread_out`.
+        extra: further arguments of Snakemake.
+    """
     run.folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(settings, sort_keys=False)
-    if not run.parameters_file.is_file() or run.parameters_file.read_text() != text:
-        partial = run.parameters_file.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(run.parameters_file)
+    resources = ["--resources", f"gpu={jobs['gpus']}"] if jobs["gpus"] else []
     command = [
         sys.executable,
         "-m",
@@ -108,16 +162,32 @@ def start(run: Run, settings: dict[str, Any], cores: int, extra: list[str]) -> i
         str(run.folder),
         "--configfile",
         str(run.parameters_file),
+        str(run.jobs_file),
         "--cores",
-        str(cores),
+        str(jobs["cores"]),
         "--rerun-incomplete",
+        "--nolock",  # its own lock outlives a killed run; `only_run` does not
         "--keep-going",
         "--quiet",
         "rules",
         "host",
+        *resources,
         *extra,
     ]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.run(
-        command, env={**os.environ, **ENVIRONMENT, "PATH": path}, check=False
-    ).returncode
+    environment = {**os.environ, **ENVIRONMENT, "PATH": path}
+    if "--executor" not in extra:  # a step on another machine knows nobody here
+        environment[OWNER] = str(os.getpid())
+    with only_run(run) as lock:
+        _write_yaml(run.parameters_file, settings)
+        _write_yaml(run.jobs_file, {"jobs": jobs})
+        return subprocess.run(command, env=environment, pass_fds=[lock], check=False).returncode
+
+
+def _write_yaml(file: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all; a file that says the same is left alone."""
+    text = yaml.safe_dump(content, sort_keys=False)
+    if not file.is_file() or file.read_text() != text:
+        partial = file.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(file)

@@ -42,9 +42,11 @@ class Run:
         self.histories = self.folder / "histories"  # <network>.csv, one row an epoch
         self.predictions = self.folder / "predictions"  # <network>.csv, validation and test
         self.results = self.folder / "results"  # metrics, claims, studies
+        self.jobs = self.folder / "jobs"  # what each job of the pipeline took
         self.notebooks = self.folder / "notebooks"  # executed, parameters injected
         self.html = self.folder / "html"  # the book
         self.parameters_file = self.folder / "parameters.yaml"  # the profile as it was run
+        self.jobs_file = self.folder / "jobs.yaml"  # how its work is cut and spread
         self.provenance_file = self.folder / "provenance.json"  # what made the results
 
     def cohort(self) -> Cohort:
@@ -78,6 +80,10 @@ class Run:
     def write_json(self, name: str, content: Any) -> Path:
         """Write ``results/<name>`` whole or not at all."""
         return _write(self.results / name, json.dumps(content, indent=1) + "\n")
+
+    def write_job(self, name: str, content: Any) -> Path:
+        """Write ``jobs/<name>.json`` whole or not at all."""
+        return _write(self.jobs / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
     def write_table(self, path: str, table: pd.DataFrame, decimals: int = 4) -> Path:
         """Write a CSV file of the run, by its path in the folder, whole or not at all."""

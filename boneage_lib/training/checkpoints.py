@@ -27,7 +27,8 @@ class Checkpoint(keras.callbacks.Callback):
         folder: of this training alone; made when it is not there.
         record: everything the training depends on; leftovers of another one are not used.
         head: the part that is trained.
-        others: callbacks that remember something.
+        others: callbacks that remember something: plain numbers as attributes, and arrays in a list
+            called ``remembered``.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class Checkpoint(keras.callbacks.Callback):
         rest = arrays[state["variables"] :]
         for callback, remembered in zip(self.others, state["callbacks"], strict=True):
             vars(callback).update(remembered["values"])
-            kept, rest = rest[: remembered["weights"]], rest[remembered["weights"] :]
-            if remembered["weights"]:
-                callback.weights = kept
+            kept, rest = rest[: remembered["arrays"]], rest[remembered["arrays"] :]
+            if remembered["arrays"]:
+                callback.remembered = kept
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, whole or not at all."""
@@ -77,14 +78,14 @@ class Checkpoint(keras.callbacks.Callback):
             "callbacks": [],
         }
         for callback in self.others:
-            weights = list(getattr(callback, "weights", []) or [])
+            kept = list(getattr(callback, "remembered", []))
             values = {
                 key: value if isinstance(value, int) else float(value)
                 for key, value in vars(callback).items()
                 if isinstance(value, _REMEMBERED) and not isinstance(value, bool)
             }
-            state["callbacks"].append({"values": values, "weights": len(weights)})
-            arrays += weights
+            state["callbacks"].append({"values": values, "arrays": len(kept)})
+            arrays += kept
         self.file.parent.mkdir(parents=True, exist_ok=True)
         partial = self.file.with_suffix(".partial")
         with partial.open("wb") as file:

@@ -42,6 +42,8 @@ class Extractor:
         input_form: ``"tf"`` or ``"caffe"``; by default what the base's weights expect.
         runtime: ``"auto"``, ``"keras"`` or ``"openvino"``; see `choose_runtime`.
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``; see `choose_precision`.
+            Random weights stay with Keras in float32 unless something else is asked for: their
+            features vary too little for bfloat16.
 
     Attributes:
         side: side of its input, pixels.
@@ -60,6 +62,9 @@ class Extractor:
     ) -> None:
         form = input_form or BASES[backbone].input_form
         described = describe_weights(backbone, weights)
+        if described["kind"] == "random":
+            runtime = "keras" if runtime == "auto" else runtime
+            precision = "float32" if precision == "auto" else precision
         self._runtime = choose_runtime(runtime)
         self._precision = choose_precision(precision, self._runtime)
         self.side = side

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,10 +112,9 @@ def fill_bank(
     missing = [pair for pair in pairs if pair not in index]
     if missing:
         looks = recipe.looks()
-        shapes: Shapes = {"pooled": ((looks, extractor.map_shape[-1]), np.dtype("float32"))}
-        if maps:
-            shapes["maps"] = ((looks, *extractor.map_shape), np.dtype(map_dtype))
-        _check_room(folder, len(missing), shapes)
+        kept_maps = map_dtype if maps else None
+        shapes = _shapes(looks, extractor.map_shape, kept_maps)
+        check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
         bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
         batch_size = max(1, round(PIXELS_A_BATCH / recipe.side(cohort.size) ** 2 / looks))
@@ -160,13 +161,33 @@ def _check_record(bank: Path, record: dict[str, Any]) -> None:
 
 
 def _write_record(bank: Path, record: dict[str, Any]) -> None:
-    partial = bank / ".bank.json.partial"
+    partial = bank / f".bank.json.{os.getpid()}.partial"  # several jobs may begin a bank together
     partial.write_text(json.dumps(record, indent=1) + "\n")
     partial.replace(bank / "bank.json")
 
 
-def _check_room(folder: Path, n: int, shapes: Shapes) -> None:
-    needed = n * sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in shapes.values())
+def _shapes(looks: int, map_shape: tuple[int, ...], map_dtype: str | None) -> Shapes:
+    """Shape and type of what is kept of one radiograph's view."""
+    shapes: Shapes = {"pooled": ((looks, map_shape[-1]), np.dtype("float32"))}
+    if map_dtype:
+        shapes["maps"] = ((looks, *map_shape), np.dtype(map_dtype))
+    return shapes
+
+
+def room_needed(looks: int, map_shape: tuple[int, ...], map_dtype: str | None) -> int:
+    """Bytes that one radiograph's view takes in a bank.
+
+    Args:
+        looks: images that the base sees of it: 1, or the number of patches.
+        map_shape: (height, width, channels) of the base's feature maps.
+        map_dtype: type of the kept maps, or None where pooled features alone are kept.
+    """
+    shapes = _shapes(looks, map_shape, map_dtype).values()
+    return sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raise InputError when ``folder``'s disk has no room for ``needed`` more bytes of features."""
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if needed > 0.95 * free:

@@ -12,9 +12,11 @@ import pandas as pd
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
+from boneage_lib.training.adam import adam
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.datasets import Batches
 from boneage_lib.training.extraction import jit_compile
+from boneage_lib.training.progress import reporter
 from boneage_lib.training.schedules import callbacks
 from boneage_lib.training.settings import Settings
 
@@ -40,7 +42,8 @@ def fit_head(
         normalizer: between months and z-scores.
         settings: see `Settings`.
         verbose: print a line an epoch.
-        extra_callbacks: more Keras callbacks.
+        extra_callbacks: more Keras callbacks; arrays that one keeps in a list called ``remembered``
+            are part of a checkpoint.
         model: what is fitted, when it is more than the head: a frozen base with the head.
         checkpoints: folder for the state after every epoch, from which a killed training goes on.
         record: everything the training depends on, as plain data; another one starts anew.
@@ -55,14 +58,24 @@ def fit_head(
     """
     model = model or head
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        optimizer=adam(settings.learning_rate),
         loss="mse",
         metrics=["mae"],
         jit_compile=jit_compile(),
     )
     lines = EpochLines(settings.epochs, normalizer.std_months)
-    keepers = callbacks(settings, len(train), head)
-    watching = [*keepers, RateLog(), NextDraws(train), *([lines] if verbose else [])]
+    own = callbacks(settings, len(train), head)
+    best = own[-1]
+    keepers = [*own, *(extra for extra in extra_callbacks if hasattr(extra, "remembered"))]
+    told = Told(head.name, len(train), settings.epochs)
+    watching = [
+        *own,
+        *extra_callbacks,
+        RateLog(),
+        NextDraws(train),
+        told,
+        *([lines] if verbose else []),
+    ]
     done, stopped, found = 0, False, {}
     if checkpoints is not None:
         checkpoint = Checkpoint(checkpoints, record, head, keepers)
@@ -78,7 +91,7 @@ def fit_head(
         epochs=settings.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[*watching, *extra_callbacks],
+        callbacks=watching,
     )
     history = pd.DataFrame(found if checkpoints is not None else fitted.history)
     if "val_loss" not in history or not np.isfinite(history["val_loss"]).any():
@@ -86,7 +99,7 @@ def fit_head(
             f"Training {head.name} diverged: the loss is no longer a number. Lower learning_rate "
             f"(now {settings.learning_rate})."
         )
-    kept = keepers[-1].epoch
+    kept = best.epoch
     if not np.isfinite(history["loss"].iloc[-1]):
         print(
             f"The loss is no longer a number in epoch {len(history)}: training ends with the "
@@ -125,6 +138,29 @@ class NextDraws(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Turn to this epoch's draws."""
         self.train.epoch = epoch
+
+
+class Told(keras.callbacks.Callback):
+    """Tell whoever runs the notebook how far the training is, in steps.
+
+    Args:
+        what: is trained.
+        steps: an epoch.
+        epochs: in all.
+    """
+
+    def __init__(self, what: str, steps: int, epochs: int) -> None:
+        super().__init__()
+        self.tell, self.steps, self.epochs = reporter(f"steps of {what}"), steps, epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the epoch."""
+        self.now = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tell; nothing happens where nobody listens."""
+        if self.tell:
+            self.tell(self.now * self.steps + batch + 1, self.epochs * self.steps)
 
 
 class RateLog(keras.callbacks.Callback):

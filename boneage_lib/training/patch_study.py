@@ -15,7 +15,7 @@ from boneage_lib.data import Cohort
 from boneage_lib.inputs import pixel_budget
 from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.settings import Settings
-from boneage_lib.training.train import train
+from boneage_lib.training.train import Trained, train
 
 #: Points that a loss curve is thinned to.
 CURVE_POINTS = 200
@@ -26,6 +26,11 @@ class LossCurve(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
+        self.remembered = [np.zeros(0)]
+        self.total = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """An epoch that a kill cut off starts anew."""
         self.losses: list[float] = []
         self.total = 0.0
 
@@ -35,6 +40,10 @@ class LossCurve(keras.callbacks.Callback):
         self.losses.append(total - self.total)
         self.total = total
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Hand the curve over, before a checkpoint is written."""
+        self.remembered = [np.array(self.losses)]
+
 
 def patch_study(
     cohort: Cohort,
@@ -43,6 +52,7 @@ def patch_study(
     bank_folder: Path,
     weights: str | Path | None = None,
     progress: Progress | None = None,
+    checkpoints: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train ResNet50 for one epoch with each number and size of patches.
 
@@ -58,6 +68,7 @@ def patch_study(
         bank_folder: see `boneage_lib.training.fill_bank`.
         weights: see `boneage_lib.bases.find_weights`.
         progress: called with (views done, views in all).
+        checkpoints: folder for finished trainings, which are then not done again.
 
     Returns:
         A table with a row for each setting, ``patch_count``, ``patch_size``, ``pixels``,
@@ -68,19 +79,8 @@ def patch_study(
     """
     rows, curves = [], []
     for count, size in patches:
-        curve = LossCurve()
-        trained = train(
-            "resnet50_patches",
-            cohort,
-            replace(
-                settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count
-            ),
-            bank_folder,
-            weights,
-            splits=("validation",),
-            extra_callbacks=[curve],
-            verbose=False,
-            progress=progress,
+        losses, trained = train_patches(
+            cohort, settings, count, size, bank_folder, weights, progress, checkpoints
         )
         predictions = trained.predictions
         error = (predictions["predicted_months"] - predictions["boneage_months"]).abs()
@@ -98,16 +98,43 @@ def patch_study(
                 "errors_months": error.to_numpy(),
             }
         )
-        every = math.ceil(len(curve.losses) / CURVE_POINTS)
-        losses = [np.mean(curve.losses[k : k + every]) for k in range(0, len(curve.losses), every)]
+        every = math.ceil(len(losses) / CURVE_POINTS)
+        thinned = [np.mean(losses[k : k + every]) for k in range(0, len(losses), every)]
         curves.append(
             pd.DataFrame(
                 {
                     "patch_count": count,
                     "patch_size": size,
-                    "step": np.minimum(np.arange(1, len(losses) + 1) * every, len(curve.losses)),
-                    "loss": losses,
+                    "step": np.minimum(np.arange(1, len(thinned) + 1) * every, len(losses)),
+                    "loss": thinned,
                 }
             )
         )
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True)
+
+
+def train_patches(
+    cohort: Cohort,
+    settings: Settings,
+    count: int,
+    size: int,
+    bank_folder: Path,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
+    checkpoints: Path | None = None,
+) -> tuple[np.ndarray, Trained]:
+    """One setting of `patch_study`: the training loss of each step, and the training."""
+    curve = LossCurve()
+    trained = train(
+        "resnet50_patches",
+        cohort,
+        replace(settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count),
+        bank_folder,
+        weights,
+        splits=("validation",),
+        extra_callbacks=[curve],
+        verbose=False,
+        progress=progress,
+        checkpoints=checkpoints,
+    )
+    return curve.remembered[0], trained

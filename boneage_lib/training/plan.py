@@ -10,7 +10,14 @@ import numpy as np
 from boneage_lib.bases import check_size, find_weights
 from boneage_lib.data import Cohort, resample_uniformly
 from boneage_lib.errors import InputError
-from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES, Augmentation, Recipe
+from boneage_lib.inputs import (
+    PATCHED_IMAGES,
+    UNAUGMENTED,
+    WHOLE_IMAGES,
+    Augmentation,
+    Recipe,
+    number_uses,
+)
 from boneage_lib.networks import Network
 from boneage_lib.training.settings import Settings
 
@@ -37,6 +44,12 @@ def draw_epochs(cohort: Cohort, settings: Settings) -> np.ndarray:
             for epoch in range(settings.epochs)
         ]
     )
+
+
+def draw_views(cohort: Cohort, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """`draw_epochs`, and the number of the augmented view that each draw uses."""
+    rows = draw_epochs(cohort, settings)
+    return rows, number_uses(rows, settings.views or rows.size)
 
 
 def code_digest() -> str:

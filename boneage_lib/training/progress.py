@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: Names the file that progress is written to; `boneage_lib.report.execute` sets and reads it.
+#: Names the file that progress is written to; `boneage_lib.report.telling` sets and reads it.
 VARIABLE = "BONEAGE_PROGRESS"
 SECONDS_BETWEEN = 1.0
 

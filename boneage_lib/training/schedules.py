@@ -47,18 +47,19 @@ class KeepBest(keras.callbacks.Callback):
         self.head = head
         self.best = np.inf
         self.epoch = 0
-        self.weights: list[np.ndarray] = []
+        self.remembered: list[np.ndarray] = []  # the best weights
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Copy the weights when this epoch is the best so far."""
         loss = (logs or {})["val_loss"]
         if loss < self.best:
-            self.best, self.epoch, self.weights = loss, epoch, self.head.get_weights()
+            self.best, self.epoch = loss, epoch
+            self.remembered = self.head.get_weights()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best weights back."""
-        if self.weights:
-            self.head.set_weights(self.weights)
+        if self.remembered:
+            self.head.set_weights(self.remembered)
 
 
 def callbacks(settings: Settings, steps: int, head: keras.Model) -> list[keras.callbacks.Callback]:

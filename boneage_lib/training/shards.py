@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from boneage_lib.data.pages import Pages
+
 Pair = tuple[int, int]
 
 
@@ -22,7 +24,8 @@ class Shards:
     """
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self.parts = list(parts)
+        self.parts = [np.asarray(part) for part in parts]  # plain arrays are looked at faster
+        self._pages = Pages(self.parts)
         self.starts = np.cumsum([0, *(len(part) for part in self.parts)])
         first = self.parts[0]
         self.shape = (int(self.starts[-1]), *first.shape[1:])
@@ -46,6 +49,7 @@ class Shards:
         # A batch has few rows: a plain loop is faster than sorting them by shard.
         for k, (part, place) in enumerate(zip(which.tolist(), places.tolist(), strict=True)):
             gathered[k] = self.parts[part][place - int(self.starts[part])]
+        self._pages.saw(gathered.nbytes)
         return gathered
 
 

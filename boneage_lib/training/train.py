@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,19 @@ import pandas as pd
 from boneage_lib.bases import weights_kind
 from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.errors import InputError
-from boneage_lib.inputs import number_uses
 from boneage_lib.networks import FeatureScale, build, build_head, network
+from boneage_lib.training.banks import PARTS, map_dtype, of_seeds, open_banks, open_extractor
 from boneage_lib.training.datasets import Draws
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
-from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.feature_bank import Progress, fill_bank
+from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.fitting import fit_head, predict
 from boneage_lib.training.plan import (
     check_trainable,
     code_digest,
-    draw_epochs,
+    draw_views,
     held_out,
     recipe,
-    side,
 )
-from boneage_lib.training.progress import reporter
 from boneage_lib.training.settings import Settings
 
 
@@ -118,43 +115,25 @@ def train(
     spec = network(name)
     check_trainable(spec, cohort, settings, weights, splits)
     started = time.perf_counter()
-    streaming = settings.engine == "streaming"
-    extractor = Extractor(
-        spec.backbone,
-        side(spec, cohort, settings),
-        weights,
-        settings.views_seed,
-        input_form,
-        "keras" if streaming else runtime,
-        "float32" if streaming and precision == "auto" else precision,
-    )
-    rows = draw_epochs(cohort, settings)
-    views = number_uses(rows, settings.views or rows.size)
+    extractor = open_extractor(spec, cohort, settings, weights, input_form, runtime, precision)
+    rows, views = draw_views(cohort, settings)
     others = held_out(cohort, splits)
-    recipes = {
-        part: recipe(spec, settings, training=part == "train") for part in ("train", "held out")
-    }
-    wanted = {"train": (rows, views), "held out": (others, np.zeros_like(others))}
-    # Random bases give maps too small for half precision.
-    map_dtype = "float16" if weights_kind(weights) == "imagenet" else "float32"
     engine: Engine
-    if streaming:
+    if settings.engine == "streaming":
+        recipes = {part: recipe(spec, settings, training=part == "train") for part in PARTS}
         engine = StreamingEngine(cohort, extractor, recipes, spec.pooled, settings.views_seed)
     else:
-        banks = {
-            part: fill_bank(
-                bank_folder,
-                cohort,
-                *wanted[part],
-                recipes[part],
-                extractor,
-                settings.views_seed,
-                keep_maps or not spec.pooled,
-                map_dtype,
-                progress or reporter(f"views of {spec.backbone}"),
-            )
-            for part in wanted
-        }
+        banks = open_banks(
+            spec,
+            cohort,
+            [settings],
+            bank_folder,
+            extractor,
+            weights,
+            keep_maps,
+            splits,
+            progress,
+        )
         engine = BankEngine(banks, spec.pooled)
     scale = None
     if weights_kind(weights) == "random":
@@ -178,7 +157,7 @@ def train(
         "settings": settings.as_dict(),
         "base": extractor.spec,
         "cohort": cohort.checksum,
-        "maps": map_dtype,
+        "maps": map_dtype(weights),
         "code": code_digest(),
     }
     history = fit_head(
@@ -247,8 +226,8 @@ def train_seeds(
     if seeds < 1:
         raise InputError(f"Found seeds={seeds}; expected 1 training or more.")
     trainings = []
-    for seed in range(settings.seed, settings.seed + seeds):
+    for own in of_seeds(settings, seeds):
         if seeds > 1 and named.get("verbose", True):
-            print(f"seed {seed}")
-        trainings.append(train(name, cohort, replace(settings, seed=seed), *more, **named))
+            print(f"seed {own.seed}")
+        trainings.append(train(name, cohort, own, *more, **named))
     return trainings

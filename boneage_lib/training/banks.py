@@ -1,0 +1,156 @@
+"""The two banks that a network's trainings share: of augmented views, and of held-out ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from boneage_lib.bases import weights_kind
+from boneage_lib.data import Cohort
+from boneage_lib.networks import Network, network
+from boneage_lib.training.extraction import Extractor
+from boneage_lib.training.feature_bank import Bank, Progress, fill_bank, room_needed
+from boneage_lib.training.plan import check_trainable, draw_views, held_out, recipe, side
+from boneage_lib.training.progress import reporter
+from boneage_lib.training.settings import Settings
+
+PARTS = ("train", "held out")
+SPLITS = ("validation", "test")
+
+
+def open_extractor(
+    spec: Network,
+    cohort: Cohort,
+    settings: Settings,
+    weights: str | Path | None,
+    input_form: str | None = None,
+    runtime: str = "auto",
+    precision: str = "auto",
+) -> Extractor:
+    """The frozen base of a training; streaming runs it through Keras, in float32 by default."""
+    streaming = settings.engine == "streaming"
+    return Extractor(
+        spec.backbone,
+        side(spec, cohort, settings),
+        weights,
+        settings.views_seed,
+        input_form,
+        "keras" if streaming else runtime,
+        "float32" if streaming and precision == "auto" else precision,
+    )
+
+
+def map_dtype(weights: str | Path | None) -> str:
+    """Type of kept feature maps: random bases give them too small for half precision."""
+    return "float16" if weights_kind(weights) == "imagenet" else "float32"
+
+
+def views_wanted(
+    cohort: Cohort, trainings: Sequence[Settings], splits: tuple[str, ...] = SPLITS
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rows and numbers of all views that trainings look at, by part, each (n,)."""
+    drawn = [draw_views(cohort, settings) for settings in trainings]
+    others = held_out(cohort, splits)
+    return {
+        "train": (
+            np.concatenate([rows.ravel() for rows, _ in drawn]),
+            np.concatenate([views.ravel() for _, views in drawn]),
+        ),
+        "held out": (others, np.zeros_like(others)),
+    }
+
+
+def open_banks(
+    spec: Network,
+    cohort: Cohort,
+    trainings: Sequence[Settings],
+    folder: Path,
+    extractor: Extractor,
+    weights: str | Path | None,
+    keep_maps: bool = False,
+    splits: tuple[str, ...] = SPLITS,
+    progress: Progress | None = None,
+    part: tuple[int, int] = (0, 1),
+) -> dict[str, Bank]:
+    """The banks of trainings that differ in their seed alone, filled; see `fill_bank`."""
+    return {
+        name: fill_bank(
+            folder,
+            cohort,
+            rows,
+            views,
+            recipe(spec, trainings[0], training=name == "train"),
+            extractor,
+            trainings[0].views_seed,
+            keep_maps or not spec.pooled,
+            map_dtype(weights),
+            progress or reporter(f"views of {spec.backbone}"),
+            part,
+        )
+        for name, (rows, views) in views_wanted(cohort, trainings, splits).items()
+    }
+
+
+def fill_banks(
+    name: str,
+    cohort: Cohort,
+    settings: Settings,
+    seeds: int,
+    folder: Path,
+    weights: str | Path | None = None,
+    input_form: str | None = None,
+    keep_maps: bool = False,
+    splits: tuple[str, ...] = SPLITS,
+    part: tuple[int, int] = (0, 1),
+) -> None:
+    """Fill the banks of `train_seeds`, or one part of them, and train nothing.
+
+    Args:
+        name: a key of `NETWORKS`.
+        cohort: with all splits that are used.
+        settings: of the first training; the others count its seed up.
+        seeds: how many trainings.
+        folder: where banks lie.
+        weights: see `boneage_lib.bases.find_weights`.
+        input_form: see `Extractor`.
+        keep_maps: see `boneage_lib.training.train`.
+        splits: what is predicted.
+        part: (k, of), see `fill_bank`.
+
+    Raises:
+        InputError: what `boneage_lib.training.train` would raise before its head begins.
+    """
+    spec = network(name)
+    check_trainable(spec, cohort, settings, weights, splits)
+    extractor = open_extractor(spec, cohort, settings, weights, input_form)
+    trainings = of_seeds(settings, seeds)
+    open_banks(spec, cohort, trainings, folder, extractor, weights, keep_maps, splits, part=part)
+
+
+def of_seeds(settings: Settings, seeds: int) -> list[Settings]:
+    """Settings of ``seeds`` trainings, their seeds counted up from the first one's."""
+    return [replace(settings, seed=seed) for seed in range(settings.seed, settings.seed + seeds)]
+
+
+def bank_room(
+    name: str,
+    cohort: Cohort,
+    settings: Settings,
+    seeds: int,
+    weights: str | Path | None = None,
+    keep_maps: bool = False,
+    splits: tuple[str, ...] = SPLITS,
+) -> int:
+    """Bytes that the whole banks of `train_seeds` take."""
+    spec = network(name)
+    shape = open_extractor(spec, cohort, settings, weights).map_shape
+    kept = map_dtype(weights) if keep_maps or not spec.pooled else None
+    total = 0
+    for part, (rows, views) in views_wanted(cohort, of_seeds(settings, seeds), splits).items():
+        looks = recipe(spec, settings, training=part == "train").looks()
+        n = len(np.unique(np.stack([rows, views]), axis=1)[0])
+        total += n * room_needed(looks, shape, kept)
+    return total

@@ -1,0 +1,158 @@
+"""Jobs of the pipeline do what the notebooks then find done."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import tiny_base, tiny_cohort
+
+from boneage_lib.errors import InputError
+from boneage_lib.networks import heads
+from boneage_lib.report import jobs
+from boneage_lib.report.jobs import NETWORK_OF, job_names, plan_of, work
+from boneage_lib.report.profile import NOTEBOOKS
+from boneage_lib.report.run import Run
+from boneage_lib.training import (
+    Extractor,
+    Trained,
+    draw_epochs,
+    extraction,
+    feature_bank,
+    train_patches,
+    train_seeds,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+OWN = {"epochs": 2, "draws_per_cell": 6, "views": 2, "seeds": 2}
+SETTINGS: dict[str, Any] = {
+    "weights": "random",
+    "notebooks": {
+        **{name: {} for name in NOTEBOOKS},
+        **{name: dict(OWN) for name in NETWORK_OF},
+        "07_patch_size_study": {"draws_per_cell": 6},
+    },
+}
+SETTINGS["notebooks"]["06_resnet50_patches"] |= {"patch_size": 40}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run with a cohort in memory and bases of a few weights."""
+    cohort = tiny_cohort(size=80)
+    monkeypatch.setattr(Run, "cohort", lambda self: cohort)
+    monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
+    monkeypatch.setattr(heads, "frozen_backbone", tiny_base)
+    monkeypatch.setattr(feature_bank, "BATCHES_A_SHARD", 1)
+    monkeypatch.setattr(feature_bank, "PIXELS_A_BATCH", 8 * 80 * 80)
+    return Run(tmp_path / "run")
+
+
+def as_the_notebook(run: Run, notebook: str) -> list[Trained]:
+    plan = plan_of(notebook, SETTINGS)
+    return train_seeds(
+        NETWORK_OF[notebook],
+        run.cohort(),
+        plan.settings,
+        plan.seeds,
+        run.bank,
+        plan.weights,
+        verbose=False,
+        checkpoints=run.checkpoints,
+        **plan.more,
+    )
+
+
+@pytest.mark.parametrize("notebook", NETWORK_OF)
+def test_a_notebook_finds_what_its_jobs_did(
+    notebook: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = as_the_notebook(Run(tmp_path / "alone"), notebook)
+    for name in ("check", *(job for job in job_names(SETTINGS, 3) if job.startswith(notebook))):
+        record = json.loads(work(run, SETTINGS, name).read_text())
+        assert record["job"] == name and record["seconds"] >= 0
+
+    def computed(*_: Any, **__: Any) -> None:
+        raise AssertionError("the base ran again")
+
+    monkeypatch.setattr(Extractor, "__call__", computed)
+    monkeypatch.setattr("keras.Model.train_on_batch", computed)
+    epochs: list[int] = []
+    monkeypatch.setattr(
+        "boneage_lib.training.fitting.NextDraws.on_epoch_begin",
+        lambda self, epoch, logs=None: epochs.append(epoch),
+    )
+    for own, other in zip(as_the_notebook(run, notebook), alone, strict=True):
+        pd.testing.assert_frame_equal(own.history, other.history)
+        assert own.predictions.equals(other.predictions)
+    assert epochs == [], "no epoch was trained again"
+
+
+def test_parts_of_a_bank_are_filled_by_different_jobs(run: Run) -> None:
+    notebook = "03_inception_v3"
+    shards = []
+    for k in range(3):
+        work(run, SETTINGS, f"{notebook}.features.{k}-of-3")
+        shards.append({file.name for file in run.bank.rglob("*.pooled.npy")})
+    assert len(shards[0]) < len(shards[1]) < len(shards[2])
+
+
+def test_a_setting_of_the_patch_study_is_trained_once(run: Run) -> None:
+    work(run, SETTINGS, "07_patch_size_study.setting.1")
+    plan = plan_of(jobs.PATCH_STUDY, SETTINGS)
+    count, size = jobs.table_5_at(80)[1]
+
+    def again(checkpoints: Path | None) -> tuple[np.ndarray, Trained]:
+        return train_patches(
+            run.cohort(), plan.settings, count, size, run.bank, "random", checkpoints=checkpoints
+        )
+
+    found, trained = again(run.checkpoints)
+    anew, other = again(None)
+    np.testing.assert_array_equal(found, anew)
+    draws = draw_epochs(run.cohort(), trained.settings).shape[1]
+    assert len(found) == math.ceil(draws / trained.settings.batch_size)
+    assert trained.predictions.equals(other.predictions)
+
+
+def test_too_little_room_for_all_banks_is_noticed_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = json.loads(work(run, SETTINGS, "check").read_text())["bank_bytes"]
+    assert set(needed) == {"inception_v3", "xception_attention", "resnet50_patches"}
+    work(run, SETTINGS, "03_inception_v3.features.0-of-1")
+    kept = sum(file.stat().st_size for file in run.bank.rglob("*.npy"))
+    headers = 200 * len(list(run.bank.rglob("*.npy")))
+    assert abs(needed["inception_v3"] - kept) < headers
+
+    class Disk:
+        free = sum(needed.values()) - kept - headers
+
+    monkeypatch.setattr(feature_bank.shutil, "disk_usage", lambda _: Disk)
+    with pytest.raises(InputError, match="needs .* GiB"):
+        work(run, SETTINGS, "check")
+
+
+def test_jobs_wait_for_what_they_need() -> None:
+    needed = job_names(SETTINGS, 2)
+    assert needed["05_xception_attention.features.0-of-2"] == [
+        "04_xception.features.0-of-2",
+        "04_xception.features.1-of-2",
+    ], "they fill the same bank"
+    assert needed["03_inception_v3.seed.1"] == [
+        "03_inception_v3.features.0-of-2",
+        "03_inception_v3.features.1-of-2",
+    ]
+    for before in needed.values():
+        assert set(before) <= set(needed)
+
+
+def test_an_unknown_job_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="11_more.magic.1"):
+        work(run, SETTINGS, "11_more.magic.1")
