@@ -26,20 +26,19 @@ import argparse
 import statistics
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from machine import add_options, describe_machine, finish
+from machine import add_options, describe_machine, finish, print_table
+from paper_style import BATCH, image_data_generator
 
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.threads import n_cores
 from boneage_lib.inputs import WHOLE_IMAGES, Recipe, view_batches
 
-BATCH = 8
 GENERATOR = "ImageDataGenerator"
 DATASET = "image_dataset_from_directory"
 OURS = "view_batches"
@@ -57,18 +56,9 @@ def keras_generator(images: np.ndarray, workers: int, processes: bool = False) -
         processes: its ``use_multiprocessing``.
     """
     import keras
-    from keras.src.legacy.preprocessing.image import ImageDataGenerator
     from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
-    flow = ImageDataGenerator(
-        rotation_range=WHOLE_IMAGES.rotation_degrees,
-        width_shift_range=WHOLE_IMAGES.width_shift,
-        height_shift_range=WHOLE_IMAGES.height_shift,
-        shear_range=WHOLE_IMAGES.shear_degrees,
-        zoom_range=WHOLE_IMAGES.zoom,
-        horizontal_flip=WHOLE_IMAGES.horizontal_flip,
-        preprocessing_function=keras.applications.inception_v3.preprocess_input,
-    ).flow(images, batch_size=BATCH)
+    flow = image_data_generator(WHOLE_IMAGES).flow(images, batch_size=BATCH)
 
     class Endless(keras.utils.PyDataset):
         """One epoch without end, so that none pays for starting processes anew."""
@@ -245,8 +235,6 @@ def main() -> None:
     )
     add_options(parser)
     arguments = parser.parse_args()
-    # Keras still calls SciPy's interpolation by its former place.
-    warnings.filterwarnings("ignore", "Please import `affine_transform`")
     machine = describe_machine(with_keras=True)
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.source:
@@ -263,14 +251,8 @@ def main() -> None:
         ]
     table = compare(rounds)
     print(f"{n} radiographs of {cohort.size} px, batches of {BATCH}, medians of {len(rounds)}\n")
-    width = max(len(name) for name in ways)
-    peers = [f"x {peer}" for peer in (GENERATOR, DATASET)]
-    heads = ["images/s", *peers]
-    print(f"| {'way':{width}} | " + " | ".join(f"{head:>8}" for head in heads) + " |")
-    print(f"|{'-' * (width + 2)}|" + "|".join(f"{'-' * max(9, len(h) + 1)}:" for h in heads) + "|")
-    for way, *numbers in (row.values() for row in table):
-        cells = (f"{x:{max(8, len(h))}.1f}" for x, h in zip(numbers, heads, strict=True))
-        print(f"| {way:{width}} | " + " | ".join(cells) + " |")
+    heads = ["way", "images/s", *(f"x {peer}" for peer in (GENERATOR, DATASET))]
+    print_table(heads, [list(row.values()) for row in table], arguments.out)
     print("\nx: times the best form of it, inside each round.")
     record = {
         "machine": machine,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,11 +51,13 @@ def describe_machine(with_keras: bool = False) -> dict[str, Any]:
         from boneage_lib.backend import keras
 
         backend = keras.backend.backend()
-        devices = keras.distribution.list_devices("gpu")
+        found = keras.distribution.list_devices()  # asked for GPUs, JAX raises without any
+        devices = [device for device in found if device.startswith("gpu")]
         described |= {
             "keras": keras.__version__,
             "backend": f"{backend} {_version(*PACKAGES.get(backend, (backend,)))}",
             "device": f"{len(devices)} GPU" if devices else "CPU",
+            "openvino": _version("openvino"),
         }
     return described
 
@@ -75,6 +79,36 @@ def yardstick(batches: int = 6, batch: int = 8) -> float:
         model.predict_on_batch(images)
         speeds.append(batch / (time.perf_counter() - started))
     return max(speeds[1:])  # the first builds the graph
+
+
+def print_table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]], out: Path | None = None
+) -> None:
+    """A Markdown table: the first column of words, the others of numbers, one decimal a float.
+
+    Args:
+        heads: of the columns.
+        rows: of the table.
+        out: a benchmark's JSON file, beside which the table is kept as CSV, for the book.
+    """
+    cells = [[f"{x:,.1f}" if isinstance(x, float) else str(x) for x in row] for row in rows]
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.with_suffix(".csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([heads, *cells])
+    columns = list(zip(heads, *cells, strict=True))
+    widths = [max(8, *(len(cell) for cell in column)) for column in columns]
+    rules = ["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]
+    lines = [
+        " | ".join(
+            f"{cell:{'<' if k == 0 else '>'}{width}}"
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (heads, *cells)
+    ]
+    print(f"| {lines[0]} |\n|{'|'.join(rules)}|")
+    for line in lines[1:]:
+        print(f"| {line} |")
 
 
 def finish(record: dict[str, Any], arguments: argparse.Namespace) -> None:

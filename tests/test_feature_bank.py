@@ -29,6 +29,7 @@ class FakeExtractor:
     def __init__(self, breaks_after: int | None = None, **spec: Any) -> None:
         self.spec = {"backbone": "fake", "side": SIDE, **spec}
         self.map_shape = (2, 2, 1)
+        self.on_gpu = False
         self.calls: list[int] = []
         self.breaks_after = breaks_after
 
@@ -295,3 +296,23 @@ def test_only_random_weights_depend_on_the_seed(
     file.write_bytes(b"")
     assert Extractor("resnet50", SIDE, None, seed=3).spec["weights_seed"] == 3
     assert Extractor("resnet50", SIDE, file, seed=3).spec["weights_seed"] is None
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_several_batches_under_way_give_the_same_bank(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: larger batches of one shape for every recipe, in their order."""
+    monkeypatch.setattr(feature_bank, "PIXELS_A_GPU_BATCH", 7 * SIDE**2)
+    rows, views = all_views(cohort)
+    banks = []
+    for on_gpu in (False, True):
+        extractor = FakeExtractor()
+        extractor.on_gpu = on_gpu
+        for recipe in (RECIPE, Recipe(patch_count=3, patch_size=SIDE)):
+            bank = fill_bank(tmp_path / str(on_gpu), cohort, rows, views, recipe, extractor)  # type: ignore[arg-type]
+            banks.append(bank)
+        assert set(extractor.calls) == ({7} if on_gpu else {2, 3})
+    for cpu, gpu in zip(banks[:2], banks[2:], strict=True):
+        np.testing.assert_array_equal(gpu.pooled, cpu.pooled)
+        assert gpu.index == cpu.index

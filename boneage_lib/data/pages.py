@@ -46,7 +46,8 @@ def _map_of(array: np.ndarray) -> mmap.mmap | None:
 
     Only read-only ones: pages of a private map that were written to would be lost.
     """
-    if not hasattr(mmap, "MADV_DONTNEED") or array.flags.writeable:
+    plain = not isinstance(array, np.ndarray) or array.flags.writeable
+    if plain or not hasattr(mmap, "MADV_DONTNEED"):
         return None
     base: Any = array
     while base is not None and not isinstance(base, mmap.mmap):

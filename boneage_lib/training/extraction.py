@@ -18,6 +18,7 @@ from boneage_lib.training.runtimes import (
     choose_precision,
     choose_runtime,
     describe_runtime,
+    keras_runner,
     on_gpu,
     openvino_runner,
 )
@@ -47,6 +48,7 @@ class Extractor:
 
     Attributes:
         side: side of its input, pixels.
+        on_gpu: True when it runs on a GPU, which wants large batches and several under way.
         spec: everything that its features depend on, as plain values.
     """
 
@@ -68,6 +70,7 @@ class Extractor:
         self._runtime = choose_runtime(runtime)
         self._precision = choose_precision(precision, self._runtime)
         self.side = side
+        self.on_gpu = self._runtime == "keras" and on_gpu()
         self.spec: dict[str, Any] = {
             "backbone": backbone,
             "side": side,
@@ -141,9 +144,4 @@ class Extractor:
     def _runner(self, model: keras.Model) -> Runner:
         if self._runtime == "openvino":
             return openvino_runner(model, self._precision)
-
-        def run(grey: np.ndarray) -> list[np.ndarray]:
-            found = model.predict_on_batch(grey)
-            return [np.asarray(array) for array in (found if isinstance(found, list) else [found])]
-
-        return run
+        return keras_runner(model)

@@ -12,14 +12,18 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from boneage_lib.data import Cohort
+from boneage_lib.data.threads import n_cores
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
 from boneage_lib.training.extraction import Extractor
@@ -27,6 +31,9 @@ from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
+#: The same on a GPU, and batches under way at a time: moved there, computed, moved back.
+PIXELS_A_GPU_BATCH = 64 * 500 * 500
+UNDER_WAY = 3
 #: Batches a shard: what a killed run has to do again at most.
 BATCHES_A_SHARD = 16
 
@@ -117,26 +124,42 @@ def fill_bank(
         check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
         bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
-        batch_size = max(1, round(PIXELS_A_BATCH / recipe.side(cohort.size) ** 2 / looks))
+        batch_size, images = _batch(extractor.on_gpu, recipe.side(cohort.size), looks)
         count = batch_size * BATCHES_A_SHARD
         # Cut from all that is asked for, so that jobs which start at other times cut alike.
         spans = [pairs[at : at + count] for at in range(0, len(pairs), count)]
         shards = [[pair for pair in span if pair not in index] for span in spans]
         done = len(pairs) - len(missing)
-        for shard in filter(None, shards[part[0] :: part[1]]):
-            chosen = np.array(shard, dtype=np.int64)
-            kept = {name: np.empty((len(shard), *shape), t) for name, (shape, t) in shapes.items()}
-            start = 0
-            for batch in view_batches(cohort, chosen[:, 0], chosen[:, 1], recipe, seed, batch_size):
-                end = start + len(batch)
-                kept["pooled"][start:end], found = _features(extractor, batch, batch_size, maps)
-                if found is not None:
-                    kept["maps"][start:end] = found
-                done += len(batch)
-                start = end
+        mine = [shard for shard in shards[part[0] :: part[1]] if shard]
+        chosen = np.array([pair for shard in mine for pair in shard], np.int64).reshape(-1, 2)
+        batches = view_batches(
+            cohort, chosen[:, 0], chosen[:, 1], recipe, seed, batch_size, n_cores()
+        )
+
+        def features() -> Iterator[tuple[np.ndarray, ...]]:
+            nonlocal done
+            for batch in _features(extractor, batches, images, maps):
+                done += len(batch[0])
                 if progress:
                     progress(done, len(pairs))
-            write_shard(bank, shard, kept)
+                yield from zip(*batch, strict=True)
+
+        rows_of_features = features()
+        # A shard is written while the next one is computed.
+        with ThreadPoolExecutor(1) as writer:
+            writing: Future[None] | None = None
+            for shard in mine:
+                kept = {
+                    name: np.empty((len(shard), *shape), t) for name, (shape, t) in shapes.items()
+                }
+                for place, row in enumerate(islice(rows_of_features, len(shard))):
+                    for name, array in zip(kept, row, strict=True):
+                        kept[name][place] = array
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(write_shard, bank, shard, kept)
+            if writing is not None:
+                writing.result()
         index, arrays = read_shards(bank, kinds)
     opened = {name: Shards(parts) for name, parts in arrays.items() if parts}
     return Bank(opened["pooled"], opened.get("maps"), index, bank)
@@ -198,17 +221,40 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
+def _batch(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
+    """Radiographs that are drawn at a time, and images in the one compiled shape."""
+    images = (PIXELS_A_GPU_BATCH if on_gpu else PIXELS_A_BATCH) / side**2
+    if on_gpu:  # where compiling takes long: one shape for any number of patches
+        return max(1, int(images / looks)), max(int(images), looks)
+    batch_size = max(1, round(images / looks))
+    return batch_size, batch_size * looks
+
+
 def _features(
-    extractor: Extractor, batch: np.ndarray, batch_size: int, maps: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Features of a batch (radiographs, looks, side, side), padded to the one compiled shape."""
-    looks = batch.shape[1]
-    grey = batch.reshape(-1, *batch.shape[2:])
-    missing = batch_size * looks - len(grey)
-    padded = np.concatenate([grey, np.repeat(grey[-1:], missing, axis=0)]) if missing else grey
-    pooled, kept = extractor(padded, maps)
-    shape = (len(batch), looks)
-    return (
-        pooled[: len(grey)].reshape(*shape, -1),
-        None if kept is None else kept[: len(grey)].reshape(*shape, *kept.shape[1:]),
-    )
+    extractor: Extractor, batches: Iterable[np.ndarray], images: int, maps: bool
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Features of batches (radiographs, looks, side, side), padded to the one compiled shape.
+
+    On a GPU several are under way while the next are drawn; on a CPU it has no use for that.
+    """
+
+    def features(batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        grey = batch.reshape(-1, *batch.shape[2:])
+        missing = images - len(grey)
+        padded = np.concatenate([grey, np.repeat(grey[-1:], missing, axis=0)]) if missing else grey
+        found = (array for array in extractor(padded, maps) if array is not None)
+        return tuple(
+            array[: len(grey)].reshape(*batch.shape[:2], *array.shape[1:]) for array in found
+        )
+
+    under_way: deque[Future[tuple[np.ndarray, ...]]] = deque()
+    with ThreadPoolExecutor(UNDER_WAY) as pool:
+        for number, batch in enumerate(batches):
+            if number == 0 or not extractor.on_gpu:  # the first compiles
+                yield features(batch)
+                continue
+            under_way.append(pool.submit(features, batch))
+            if len(under_way) > UNDER_WAY:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()

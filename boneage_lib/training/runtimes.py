@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +22,8 @@ Runner = Callable[[np.ndarray], list[np.ndarray]]
 
 def on_gpu() -> bool:
     """True when Keras' backend computes on a GPU."""
-    return bool(keras.distribution.list_devices("gpu"))
+    # Asked for GPUs, JAX raises where it has none.
+    return any(device.startswith("gpu") for device in keras.distribution.list_devices())
 
 
 def choose_runtime(runtime: str = "auto") -> str:
@@ -72,6 +74,38 @@ def describe_runtime(runtime: str, precision: str) -> dict[str, str]:
     if runtime == "keras":
         described = f"keras {keras.__version__} on {described}"
     return {"runtime": described, "precision": precision}
+
+
+def keras_runner(model: keras.Model) -> Runner:
+    """A model compiled by Keras' backend; several threads may call it on a GPU at once.
+
+    On JAX apart from Keras' ``predict_on_batch``, which hands the weights over to each call and
+    takes them back, so that no second batch can be under way.
+    """
+    if keras.backend.backend() == "jax":
+        from jax import jit
+
+        forward = jit(
+            lambda trainable, others, grey: model.stateless_call(
+                trainable, others, grey, training=False
+            )[0]
+        )
+
+        def predict(grey: np.ndarray) -> Any:
+            # Read anew: a training may have replaced what the variables hold.
+            trainable, others = (
+                [variable.value for variable in variables]
+                for variables in (model.trainable_variables, model.non_trainable_variables)
+            )
+            return forward(trainable, others, grey)
+    else:
+        predict = model.predict_on_batch
+
+    def run(grey: np.ndarray) -> list[np.ndarray]:
+        found = predict(grey)
+        return [np.asarray(array) for array in (found if isinstance(found, list) else [found])]
+
+    return run
 
 
 def openvino_runner(model: keras.Model, precision: str) -> Runner:

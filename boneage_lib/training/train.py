@@ -21,6 +21,7 @@ from boneage_lib.training.datasets import Draws
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.fitting import fit_head, predict
+from boneage_lib.training.parallel import held_out_batch_size, use_all_devices, use_one_device
 from boneage_lib.training.plan import (
     check_trainable,
     code_digest,
@@ -115,8 +116,12 @@ def train(
     spec = network(name)
     check_trainable(spec, cohort, settings, weights, splits)
     started = time.perf_counter()
-    extractor = open_extractor(spec, cohort, settings, weights, input_form, runtime, precision)
     rows, views = draw_views(cohort, settings)
+    if settings.engine == "streaming":
+        use_all_devices(settings.batch_size, rows.shape[1])
+    else:
+        use_one_device()
+    extractor = open_extractor(spec, cohort, settings, weights, input_form, runtime, precision)
     others = held_out(cohort, splits)
     engine: Engine
     if settings.engine == "streaming":
@@ -164,7 +169,9 @@ def train(
         head,
         engine.batches("train", draws(rows, views), settings.batch_size),
         engine.batches(
-            "held out", draws(validation, np.zeros_like(validation)), settings.batch_size
+            "held out",
+            draws(validation, np.zeros_like(validation)),
+            held_out_batch_size(settings.batch_size, validation.shape[1]),
         ),
         normalizer,
         settings,

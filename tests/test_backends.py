@@ -1,0 +1,81 @@
+"""TensorFlow and JAX train to one result, and so do one device and two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax", reason="jax is not installed: nothing to compare TensorFlow with")
+
+NETWORKS = ("inception_v3", "xception", "xception_attention", "resnet50_patches")
+ENGINES = ("bank", "streaming")
+ALL = [f"{name}:{engine}" for name in NETWORKS for engine in ENGINES]
+#: On maps, and on several looks a radiograph: the two that differ in what devices share.
+SHARED = ["xception_attention:streaming", "resnet50_patches:streaming"]
+#: What each process trains, and with which environment.
+PROCESSES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "tensorflow": ({"KERAS_BACKEND": "tensorflow"}, ALL),
+    "jax": ({"KERAS_BACKEND": "jax"}, ALL),
+    "jax on two devices": (
+        {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        SHARED,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What all processes found, run side by side."""
+    folder = tmp_path_factory.mktemp("backends")
+    tests = Path(__file__).parent
+    running = {}
+    for name, (variables, trainings) in PROCESSES.items():
+        path = os.pathsep.join([str(tests.parent), os.environ.get("PYTHONPATH", "")])
+        running[name] = subprocess.Popen(
+            [sys.executable, tests / "backend_run.py", folder / f"{name}.json", *trainings],
+            env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **variables},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    for process in running.values():
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in running}
+
+
+def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
+    for curve in ("loss", "val_loss"):
+        np.testing.assert_allclose(one[curve], other[curve], atol=1e-4)
+    np.testing.assert_allclose(one["predicted_months"], other["predicted_months"], atol=0.05)
+
+
+@pytest.mark.parametrize("training", ALL)
+def test_backends_train_alike(records: dict[str, Any], training: str) -> None:
+    tensorflow, jax = (records[name]["trainings"][training] for name in ("tensorflow", "jax"))
+    assert (records["tensorflow"]["backend"], records["jax"]["backend"]) == ("tensorflow", "jax")
+    assert len(jax["loss"]) == 2 and np.std(jax["predicted_months"]) > 1
+    assert_alike(tensorflow, jax)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_engines_train_alike_on_jax(records: dict[str, Any], name: str) -> None:
+    trainings = records["jax"]["trainings"]
+    assert_alike(*(trainings[f"{name}:{engine}"] for engine in ENGINES))
+
+
+@pytest.mark.parametrize("training", SHARED)
+def test_two_devices_train_like_one(records: dict[str, Any], training: str) -> None:
+    one, two = (records[name]["trainings"][training] for name in ("jax", "jax on two devices"))
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert_alike(one, two)
+
+
+def test_a_batch_that_two_devices_cannot_share_is_refused(records: dict[str, Any]) -> None:
+    assert "batch_size=7 on 2 devices" in records["jax on two devices"]["refused"]

@@ -1,0 +1,142 @@
+"""Benchmarks as commands, at toy size: what they write is whole, and adds up."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import tiny_base
+
+from boneage_lib.networks import heads
+from boneage_lib.training import extraction
+from boneage_lib.training.runtimes import choose_precision, choose_runtime
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+TOY = ("--networks", "resnet50_patches", "--size", "64", "--patch-size", "32", "--n", "20")
+#: What the library would choose here for pretrained bases.
+FAST = choose_precision("auto", choose_runtime())
+
+
+def start(name: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    """Run a benchmark as its command does."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])
+    importlib.import_module(name).main()
+
+
+@pytest.fixture
+def small_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base of a few weights in this process."""
+    for module in (extraction, heads):
+        monkeypatch.setattr(module, "frozen_backbone", tiny_base)
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """A function from a benchmark and its options to its record and what it prints."""
+
+    def run(name: str, *options: str) -> tuple[dict[str, Any], str]:
+        file = tmp_path / f"{name}.json"
+        start(name, monkeypatch, *options, "--out", str(file))
+        record, printed = json.loads(file.read_text()), capsys.readouterr().out
+        assert {"cpu", "cores", "keras", "backend", "openvino"} <= set(record["machine"])
+        assert record["data"] == "synthetic" and record["weights"] == "random"
+        assert str(tmp_path) not in printed + file.read_text(), "a path of this machine"
+        return record, printed
+
+    return run
+
+
+def numbers(record: Any) -> Iterator[float]:
+    """All numbers of a record, however deep."""
+    if isinstance(record, dict):
+        record = list(record.values())
+    if isinstance(record, list):
+        for item in record:
+            yield from numbers(item)
+    elif isinstance(record, float):
+        yield record
+
+
+@pytest.mark.usefixtures("small_base")
+def test_training_is_measured_beside_the_papers_way(bench: Any) -> None:
+    toy = ("--draws", "16", "--heads", "2", "--matrix", "64", "--rounds", "1")
+    record, printed = bench("training", *TOY, *toy)
+    assert "| resnet50_patches |" in printed
+    found = record["networks"]["resnet50_patches"]
+    assert all(math.isfinite(number) and number > 0 for number in numbers(found))
+    assert found["image"] == [3, 32, 32]
+    assert found["ours"]["precision"] == FAST
+    ways = {way["name"] for way in record["ways"]}
+    summary, (only,) = found["summary"], found["rounds"]
+    assert set(summary["bare_images_per_s"]) == set(only["peak_gflops"]) == ways
+    first = only["bank_s"] + only["head_s"]
+    assert summary["ours_images_per_s"] == pytest.approx(16 * 3 / first)
+    ratio = only["ours_images_per_s"] / only["paper_images_per_s"]
+    assert summary["times_paper"] == pytest.approx(ratio)
+    fastest = max(only["bare_images_per_s"].values())
+    assert summary["share_of_bare"] == pytest.approx(only["ours_images_per_s"] / fastest)
+    peak = only["peak_gflops"][found["ours"]["name"]] * 1e9
+    used = only["ours_images_per_s"] * found["flops_an_image"]
+    assert summary["share_of_peak"] == pytest.approx(used / peak)
+    assert len(only["further_heads_s"]) == 2
+    assert summary["further_head_share"] == pytest.approx(sum(only["further_heads_s"]) / 2 / first)
+    assert summary["bank_times_streaming_2_heads"] == pytest.approx(
+        2 * only["streaming_s"] / (only["bank_s"] + sum(only["further_heads_s"]))
+    )
+    assert "computed" in summary["streaming_2_heads"]
+    assert only["head_with_graph_s"] > only["head_s"]
+
+
+def test_draws_that_fill_no_whole_batches_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        start("training", monkeypatch, "--draws", "12")
+    assert "expected a multiple of 8" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is told on Linux only")
+def test_growth_tells_training_from_the_framework(bench: Any) -> None:
+    toy = ("--sizes", "24", "--phantoms", "20", "--size", "64", "--patch-size", "32")
+    record, printed = bench("growth", *toy)
+    assert "GiB besides the framework" in printed
+    assert record["precision"] == FAST
+    (row,) = record["cohorts"]
+    assert row["n"] == 24
+    assert all(math.isfinite(number) and number >= 0 for number in numbers(row))
+    assert row["images"] == 21 * 3 + (2 + 1) * 9, "RSNA's splits, each radiograph once"
+    assert row["images_per_s"] == pytest.approx(row["images"] / row["seconds"])
+    assert row["besides_framework_mib"] == row["peak_mib"] - row["framework_mib"]
+    assert row["framework_mib"] <= row["framework_peak_mib"] <= row["peak_mib"]
+    assert row["anonymous_peak_mib"] < row["peak_mib"]
+
+
+@pytest.mark.usefixtures("small_base")
+def test_precision_compares_both_engines_on_the_same_radiographs(bench: Any) -> None:
+    toy = ("--draws-per-cell", "1", "--epochs", "1", "--views", "1")
+    record, printed = bench("precision", *TOY, *toy)
+    assert "| resnet50_patches |" in printed
+    assert record["bank"]["precision"] == FAST
+    assert record["streaming"] == {
+        "name": f"{record['machine']['backend'].split()[0]} float32",
+        "runtime": "keras",
+        "precision": "float32",
+    }
+    row = record["networks"]["resnet50_patches"]
+    assert row["n"] == 5, "a quarter of 20 phantoms is for testing"
+    difference = row["bank_mae_months"] - row["streaming_mae_months"]
+    assert row["difference_months"] == pytest.approx(difference)
+    low, high = row["difference_months_ci"]
+    assert low <= row["difference_months"] <= high
+    assert row["not_worse"] == (low <= 0)
+    for engine in ("bank", "streaming"):
+        assert len(row["histories"][engine]["loss"]) == 1
