@@ -18,7 +18,7 @@ from boneage_lib.data import Cohort, prepare
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.training import Settings, Trained, extraction, train
-from boneage_lib.training.runtimes import choose_precision, choose_runtime
+from boneage_lib.training.runtimes import choose_precision, choose_runtime, enough_memory
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -176,6 +176,27 @@ def test_seeds_share_a_bank(cohort: Cohort, tmp_path: Path) -> None:
         histories.append(train("xception", cohort, settings, tmp_path, verbose=False).history)
     assert not histories[0]["loss"].equals(histories[1]["loss"])
     assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == 2  # train and held out
+
+
+@pytest.mark.parametrize(
+    "said", ["RESOURCE_EXHAUSTED: Out of memory while trying", "OOM: out of memory on device"]
+)
+def test_a_device_without_memory_is_told_what_to_lower(said: str, cohort: Cohort) -> None:
+    with pytest.raises(InputError, match="too little memory for 8 images.*batch_size"):
+        with enough_memory("8 images"):
+            raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="something else"), enough_memory("8 images"):
+        raise RuntimeError("something else")
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_a_training_without_memory_is_told_what_to_lower(cohort: Cohort, tmp_path: Path) -> None:
+    class Exhausted(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    with pytest.raises(InputError, match="xception_head with 8 radiographs a step.*batch_size"):
+        train("xception", cohort, SETTINGS, tmp_path, extra_callbacks=[Exhausted()])
 
 
 def test_unknown_choices_are_refused() -> None:

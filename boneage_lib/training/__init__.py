@@ -6,6 +6,7 @@ from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.feature_bank import Bank, fill_bank
 from boneage_lib.training.patch_study import patch_study, train_patches
 from boneage_lib.training.plan import check_trainable, draw_epochs
+from boneage_lib.training.reader import Reader
 from boneage_lib.training.settings import ENGINES, SCHEDULES, Settings
 from boneage_lib.training.train import Trained, train, train_seeds
 
@@ -14,6 +15,7 @@ __all__ = [
     "SCHEDULES",
     "Bank",
     "Extractor",
+    "Reader",
     "Settings",
     "Trained",
     "bank_room",

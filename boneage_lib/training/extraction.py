@@ -11,13 +11,13 @@ import numpy as np
 from keras import ops
 
 from boneage_lib.bases import BASES, describe_weights
-from boneage_lib.errors import InputError
 from boneage_lib.networks import as_expected, frozen_backbone
 from boneage_lib.training.runtimes import (
     Runner,
     choose_precision,
     choose_runtime,
     describe_runtime,
+    enough_memory,
     keras_runner,
     on_gpu,
     openvino_runner,
@@ -129,16 +129,8 @@ class Extractor:
         """
         if maps not in self._runners:
             self._runners[maps] = self._runner(self.maps_model if maps else self.pooled_model)
-        try:
+        with enough_memory(f"{len(grey)} images of {self.side} pixels at a time"):
             pooled, *feature_maps = self._runners[maps](grey)
-        except Exception as error:
-            if "RESOURCE_EXHAUSTED" in str(error).upper() or "OUT OF MEMORY" in str(error).upper():
-                raise InputError(
-                    f"The device has too little memory for {len(grey)} images of {self.side} "
-                    "pixels at a time. Lower batch_size or patch_count, use smaller radiographs, "
-                    "or give the device to this run alone."
-                ) from error
-            raise
         return pooled, feature_maps[0] if maps else None
 
     def _runner(self, model: keras.Model) -> Runner:

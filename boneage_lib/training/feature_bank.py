@@ -124,7 +124,7 @@ def fill_bank(
         check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
         bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
-        batch_size, images = _batch(extractor.on_gpu, recipe.side(cohort.size), looks)
+        batch_size, images = batch_shape(extractor.on_gpu, recipe.side(cohort.size), looks)
         count = batch_size * BATCHES_A_SHARD
         # Cut from all that is asked for, so that jobs which start at other times cut alike.
         spans = [pairs[at : at + count] for at in range(0, len(pairs), count)]
@@ -138,7 +138,7 @@ def fill_bank(
 
         def features() -> Iterator[tuple[np.ndarray, ...]]:
             nonlocal done
-            for batch in _features(extractor, batches, images, maps):
+            for batch in features_of(extractor, batches, images, maps):
                 done += len(batch[0])
                 if progress:
                     progress(done, len(pairs))
@@ -221,7 +221,7 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _batch(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
+def batch_shape(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
     """Radiographs that are drawn at a time, and images in the one compiled shape."""
     images = (PIXELS_A_GPU_BATCH if on_gpu else PIXELS_A_BATCH) / side**2
     if on_gpu:  # where compiling takes long: one shape for any number of patches
@@ -230,7 +230,7 @@ def _batch(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
     return batch_size, batch_size * looks
 
 
-def _features(
+def features_of(
     extractor: Extractor, batches: Iterable[np.ndarray], images: int, maps: bool
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Features of batches (radiographs, looks, side, side), padded to the one compiled shape.

@@ -17,6 +17,7 @@ from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.datasets import Batches
 from boneage_lib.training.extraction import jit_compile
 from boneage_lib.training.progress import reporter
+from boneage_lib.training.runtimes import enough_memory
 from boneage_lib.training.schedules import callbacks
 from boneage_lib.training.settings import Settings
 
@@ -84,15 +85,16 @@ def fit_head(
         for epoch in range(done if verbose else 0):
             lines.on_epoch_end(epoch, {key: values[epoch] for key, values in found.items()})
     # Even a training that has ended is entered: its callbacks put the best weights back.
-    fitted = model.fit(
-        train,
-        validation_data=validation,
-        initial_epoch=settings.epochs if stopped else done,
-        epochs=settings.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=watching,
-    )
+    with enough_memory(f"training {head.name} with {train.batch_size} radiographs a step"):
+        fitted = model.fit(
+            train,
+            validation_data=validation,
+            initial_epoch=settings.epochs if stopped else done,
+            epochs=settings.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=watching,
+        )
     history = pd.DataFrame(found if checkpoints is not None else fitted.history)
     if "val_loss" not in history or not np.isfinite(history["val_loss"]).any():
         raise InputError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,28 @@ def describe_runtime(runtime: str, precision: str) -> dict[str, str]:
     if runtime == "keras":
         described = f"keras {keras.__version__} on {described}"
     return {"runtime": described, "precision": precision}
+
+
+@contextmanager
+def enough_memory(what: str) -> Iterator[None]:
+    """Turn a device's running out of memory into advice.
+
+    Args:
+        what: is computed.
+
+    Raises:
+        InputError: the device has too little memory; names the settings to lower.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = str(error).upper()
+        if "RESOURCE_EXHAUSTED" in told or "RESOURCE EXHAUSTED" in told or "OUT OF MEMORY" in told:
+            raise InputError(
+                f"The device has too little memory for {what}. Lower batch_size or patch_count, "
+                "use smaller radiographs, or give the device to this run alone."
+            ) from error
+        raise
 
 
 def keras_runner(model: keras.Model) -> Runner:
