@@ -157,23 +157,36 @@ def evaluate(
         Path, typer.Argument(help="CSV: id, boneage_months, predicted_months[, female].")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for figures, SVG and PNG; made where missing.")
+    ] = None,
+    infants: Annotated[
+        bool, typer.Option("--infants", help="Ages of 20 and less are months, not years.")
+    ] = False,
 ) -> None:
-    """Errors with intervals of any system's prediction table."""
+    """Errors, agreement and intervals of any system's prediction table, by sex and age."""
+    from boneage_lib.evaluation import calibration, evaluate_by_group, read_predictions, summary
     from boneage_lib.evaluation import evaluate as evaluate_table
-    from boneage_lib.evaluation import read_predictions
+    from boneage_lib.evaluation.predictions import normalizer_of
 
-    scores = evaluate_table(read_predictions(predictions))
+    table = read_predictions(predictions, infants)
+    normalizer = normalizer_of(table)
+    scores = evaluate_table(table, normalizer, infants=infants)
+    groups = evaluate_by_group(table, normalizer=normalizer, infants=infants)
+    calibrated = calibration(table, infants=infants)
+    drawn: list[Path] = []
+    if figures:
+        from boneage_lib.report.evaluation_figures import write_evaluation_figures
+
+        drawn = write_evaluation_figures(table, predictions.stem, figures)
     if as_json:
-        print(json.dumps(scores, indent=1))
+        more = {"groups": groups, "calibration": json.loads(calibrated.to_json(orient="records"))}
+        files = {"figures": [str(path) for path in drawn]} if drawn else {}
+        print(json.dumps({**scores, **more, **files}, indent=1, allow_nan=False))
         return
-    for key, value in scores.items():
-        if not key.endswith("_ci") and key != "notes":
-            interval = scores.get(f"{key}_ci")
-            limits = f"  ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-            text = f"{value:.4g}" if isinstance(value, float) else value
-            print(f"{key:26} {text}{limits}")
-    for note in scores["notes"]:
-        print(note)
+    print(summary(predictions.name, scores, groups, calibrated))
+    if drawn:
+        print("\n".join(["", "Figures:", *(f"  {path}" for path in drawn)]))
 
 
 @app.command()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,12 +139,42 @@ def test_a_message_keeps_its_brackets(boneage: Command, tmp_path: Path) -> None:
 def test_evaluate_prints_scores(boneage: Command, predictions_csv: Path) -> None:
     outcome = boneage("evaluate", predictions_csv)
     assert (outcome.code, outcome.err) == (0, "")
-    line = next(line for line in outcome.out.splitlines() if line.startswith("mae_months"))
+    lines = outcome.out.splitlines()
+    assert lines[0] == "predictions.csv: 70 radiographs; 95% intervals in parentheses"
     table = pd.read_csv(predictions_csv)
-    mae = (table["predicted_months"] - table["boneage_months"]).abs().mean()
-    assert line.split()[1] == f"{mae:.4g}"
-    assert " to " in line
-    assert "pearson_r " in outcome.out and "_ci" not in outcome.out
+    error = table["predicted_months"] - table["boneage_months"]
+    mean = lines[lines.index("Absolute error (months)") + 1].split()
+    assert mean[:2] == ["mean", f"{error.abs().mean():.2f}"]
+    for label in ("Lin's concordance", "ICC(2,1)", "lower limit of agreement", "within 12 months"):
+        (line,) = [line for line in lines if line.strip().startswith(label)]
+        assert line.endswith(")") and " to " in line, line
+    for title in ("By sex (months)", "By age (months)", "By sex and age (months)"):
+        assert title in lines
+    girls = [line for line in lines if line.startswith("  female  ")]
+    assert girls[0].split()[1] == str(int(table["female"].sum()))
+    assert max(map(len, lines)) < 140
+    assert "nan" not in outcome.out.lower()
+
+
+def test_evaluate_without_sex_gives_age_bands_alone(
+    boneage: Command, predictions_csv: Path
+) -> None:
+    table = pd.read_csv(predictions_csv).drop(columns="female")
+    table.to_csv(predictions_csv, index=False)
+    outcome = boneage("evaluate", predictions_csv)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "By age" in outcome.out
+    assert "By sex" not in outcome.out
+
+
+def test_evaluate_of_one_radiograph_says_that_it_has_no_intervals(
+    boneage: Command, predictions_csv: Path
+) -> None:
+    pd.read_csv(predictions_csv).head(1).to_csv(predictions_csv, index=False)
+    outcome = boneage("evaluate", predictions_csv)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Note: One radiograph: no intervals" in outcome.out
+    assert " to +" not in outcome.out and "nan" not in outcome.out.lower()
 
 
 @pytest.mark.parametrize("constant", [False, True])
@@ -158,7 +191,62 @@ def test_evaluate_prints_json(
     assert scores["n"] == 70
     low, high = scores["mae_months_ci"]
     assert low < scores["mae_months"] < high
-    assert (scores["pearson_r"] is None) == constant == bool(scores["notes"])
+    said = any("All predictions are equal" in note for note in scores["notes"])
+    assert (scores["pearson_r"] is None) == constant == said
+    by = [group["by"] for group in scores["groups"]]
+    assert sorted(set(by)) == ["age", "sex", "sex and age"]
+    assert sum(group["n"] for group in scores["groups"] if group["by"] == "sex and age") == 70
+    assert sum(band["n"] for band in scores["calibration"]) == 70
+
+
+def test_evaluate_draws_figures(boneage: Command, predictions_csv: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "figures"
+    outcome = boneage("evaluate", predictions_csv, "--figures", folder, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    names = ("bland_altman", "calibration", "error_by_age", "predicted_against_reference")
+    expected = [folder / f"{name}{suffix}" for name in names for suffix in (".png", ".svg")]
+    assert sorted(folder.iterdir()) == expected
+    assert sorted(json.loads(outcome.out)["figures"]) == [str(path) for path in expected]
+    assert all(path.stat().st_size > 10_000 for path in expected)
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    refused(boneage("evaluate", predictions_csv, "--figures", taken), str(taken), "folder")
+
+
+def test_evaluate_tells_years_from_infants(boneage: Command, predictions_csv: Path) -> None:
+    table = pd.read_csv(predictions_csv)
+    table[["boneage_months", "predicted_months"]] /= 12
+    table.to_csv(predictions_csv, index=False)
+    refused(boneage("evaluate", predictions_csv), str(predictions_csv), "years", "--infants")
+    assert boneage("evaluate", predictions_csv, "--infants").code == 0
+
+
+def test_evaluate_loads_no_network(predictions_csv: Path) -> None:
+    code = (
+        "import sys; from boneage_lib.cli import app; "
+        f"app(['evaluate', {str(predictions_csv)!r}], standalone_mode=False); "
+        "sys.exit({'keras', 'tensorflow', 'matplotlib', 'statsmodels'} & set(sys.modules) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+@pytest.mark.parametrize("with_sex", [True, False])
+def test_evaluate_takes_200_000_radiographs_in_seconds(
+    with_sex: bool, boneage: Command, tmp_path: Path
+) -> None:
+    n = 200_000
+    rng = np.random.default_rng(0)
+    age = rng.uniform(1, 228, n).round(1)
+    columns = {"id": np.arange(n), "boneage_months": age}
+    columns |= {"predicted_months": (age + rng.normal(0, 12, n)).round(1)}
+    if with_sex:
+        columns |= {"female": rng.integers(0, 2, n)}
+    path = tmp_path / "many.csv"
+    pd.DataFrame(columns).to_csv(path, index=False)
+    began = time.perf_counter()
+    outcome = boneage("evaluate", path)
+    assert time.perf_counter() - began < 20
+    assert "200,000 radiographs" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -172,9 +260,23 @@ def test_evaluate_prints_json(
         ("id,boneage_months,predicted_months\n1,20,thirty\n", ["predicted_months"]),
         ("id,boneage_months,predicted_months\n1,2000,30\n", ["boneage_months", "2000"]),
         ("id,boneage_months,predicted_months,female\n1,20,30,F\n", ["female"]),
+        ("id,boneage_months,predicted_months\n1,20,\n2,30,30\n", ["1 values", "predicted_months"]),
+        ("id,boneage_months,predicted_months\n1,2,3\n2,7,6\n3,15,16\n", ["2 to 15", "years"]),
         (b"PK\x03\x04\xff\xfe\x00", ["not a readable CSV"]),
     ],
-    ids=["absent", "empty", "column", "rows", "twice", "text", "range", "sex", "binary"],
+    ids=[
+        "absent",
+        "empty",
+        "column",
+        "rows",
+        "twice",
+        "text",
+        "range",
+        "sex",
+        "missing",
+        "years",
+        "binary",
+    ],
 )
 def test_evaluate_refuses_a_bad_table(
     content: str | bytes | None, words: list[str], boneage: Command, tmp_path: Path

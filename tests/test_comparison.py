@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
+import pingouin
 import pytest
 from scipy import stats
 
@@ -15,6 +18,7 @@ from boneage_lib.evaluation import (
     evaluate,
     holm,
     paired_difference,
+    permutation_p,
 )
 
 
@@ -67,23 +71,62 @@ def test_pairing_narrows_the_interval() -> None:
 def test_networks_that_never_differ() -> None:
     found = paired_difference(table([1, 2, 3]), table([1, -2, 3]))
     assert found["difference_months_ci"] == [0, 0]
-    assert found["wilcoxon_p"] == 1
+    assert (found["wilcoxon_p"], found["permutation_p"]) == (1, 1)
 
 
 def test_intervals_of_the_difference_cover_zero_as_often_as_they_say() -> None:
     rng = np.random.default_rng(3)
     covered = 0
+    found_at_5_percent = 0
     for seed in range(120):
-        a, b = (table(rng.normal(0, 8, 60)) for _ in range(2))
-        low, high = paired_difference(a, b, seed=seed)["difference_months_ci"]
+        a, b = (table(rng.normal(0, 8, 25)) for _ in range(2))
+        found = paired_difference(a, b, seed=seed)
+        low, high = found["difference_months_ci"]
         covered += low <= 0 <= high
-    assert 0.88 <= covered / 120 <= 0.99
+        found_at_5_percent += found["permutation_p"] <= 0.05
+    assert covered >= stats.binom.ppf(0.001, 120, 0.95)
+    assert found_at_5_percent <= stats.binom.ppf(0.999, 120, 0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_permutation_p_tries_every_sign_of_few(seed: int) -> None:
+    difference = np.random.default_rng(seed).normal(2, 4, 9)
+    sums = np.array(list(product((-1, 1), repeat=9))) @ difference
+    extreme = np.abs(sums) >= abs(difference.sum()) * (1 - 1e-12)
+    assert permutation_p(difference) == pytest.approx(extreme.mean(), abs=1e-10)
+
+
+def test_permutation_p_by_hand() -> None:
+    """Of the eight ways to sign 1, 2 and 3, one is as far up as they are and one as far down."""
+    assert permutation_p(np.array([1.0, 2, 3])) == 0.25
+    assert permutation_p(np.array([1.0, 1, -2])) == 1
+    assert permutation_p(np.zeros(4)) == 1
+
+
+def test_permutation_p_of_many_is_that_of_few() -> None:
+    difference = np.random.default_rng(3).normal(0.1, 1, 400)
+    drawn = permutation_p(difference)
+    assert drawn == permutation_p(difference)
+    normal = permutation_p(np.append(difference, np.zeros(200)))  # zeros change no sum
+    assert normal == pytest.approx(drawn, rel=0.25)
+    assert permutation_p(np.full(10_000, 1.0)) < 1e-300
+
+
+def test_wilcoxon_is_pingouins() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.normal(0, 5, 40), rng.normal(0, 8, 40)
+    expected = pingouin.wilcoxon(np.abs(a), np.abs(b))
+    (column,) = [name for name in expected.columns if "p" in name and "val" in name]
+    found = paired_difference(table(a), table(b))["wilcoxon_p"]
+    assert found == pytest.approx(expected[column].iloc[0], abs=1e-10)
 
 
 def test_unmatched_tables_are_refused() -> None:
     a = table([1, 2, 3])
     with pytest.raises(InputError, match="2 ids are in only one"):
         paired_difference(a, table([1, 2, 3], start=1))
+    with pytest.raises(InputError, match=r"6 ids are in only one.*'0'"):
+        paired_difference(a, a.assign(id=a["id"].astype(str)))
     with pytest.raises(InputError, match="disagree on boneage_months"):
         paired_difference(a, a.assign(boneage_months=a["boneage_months"] + [0, 0, 1]))
     with pytest.raises(InputError, match="two or more"):
@@ -96,7 +139,13 @@ def test_compare_all_corrects_over_the_pairs() -> None:
     pairs = compare_all(tables)
     assert pairs[["a", "b"]].to_numpy().tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
     assert pairs["wilcoxon_p_holm"].tolist() == holm(pairs["wilcoxon_p"].tolist())
+    assert pairs["permutation_p_holm"].tolist() == holm(pairs["permutation_p"].tolist())
     assert pairs["difference_months"].iloc[0] < 0
+
+
+def test_holm_is_pingouins() -> None:
+    p = np.random.default_rng(7).uniform(size=30) ** 3
+    assert holm(p.tolist()) == pytest.approx(pingouin.multicomp(p, method="holm")[1], abs=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import (
     age_weighted_mae,
-    bootstrap_interval,
     by_group,
+    calibration,
     evaluate,
+    evaluate_by_group,
     fisher_interval,
     read_predictions,
     resampled,
@@ -57,6 +58,9 @@ def test_scores_agree_with_scipy_and_scikit_learn(seed: int) -> None:
         "mae_months": sk.mean_absolute_error(truth, predicted),
         "rmse_months": sk.root_mean_squared_error(truth, predicted),
         "median_abs_error_months": sk.median_absolute_error(truth, predicted),
+        "abs_error_p90_months": (predicted - truth).abs().quantile(0.9),
+        "abs_error_p95_months": (predicted - truth).abs().quantile(0.95),
+        "bias_months": np.average(predicted - truth),
         "r2": sk.r2_score(truth, predicted),
         "pearson_r": r.statistic,
         "t_test_p": stats.ttest_rel(truth, predicted).pvalue,
@@ -76,29 +80,12 @@ def test_scores_by_hand() -> None:
     assert found["rmse_months"] == pytest.approx(math.sqrt(150))
     assert found["mse_z"] == pytest.approx(150 / 2500)
     assert found["rmse_z"] == pytest.approx(math.sqrt(150) / 50)
+    assert found["mae_z"] == pytest.approx(0.2)
     assert found["error_slope"] == pytest.approx(0.2)
+    quantiles = ("median_abs_error_months", "abs_error_p90_months", "abs_error_p95_months")
+    assert [found[key] for key in quantiles] == pytest.approx([10, 17, 18.5])
     shares = [found[f"within_{m}_months"] for m in (6, 12, 24)]
     assert shares == [0.25, 0.75, 1.0]
-
-
-def test_interval_is_scipys_bca_interval_of_the_mean() -> None:
-    values = np.random.default_rng(1).exponential(10, 50)
-    expected = stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(5)
-    ).confidence_interval
-    found = bootstrap_interval(values, resamples=20_000)
-    assert found == pytest.approx((expected.low, expected.high), rel=0.01)
-
-
-def test_intervals_cover_the_true_error_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(7)
-    truth = math.sqrt(2 / math.pi)  # mean absolute value of a standard normal number
-    covered = 0.0
-    for seed in range(300):
-        values = np.abs(rng.normal(size=60))
-        low, high = bootstrap_interval(values, seed=seed, resamples=400) or (math.nan, math.nan)
-        covered += (low <= truth <= high) / 300
-    assert 0.91 <= covered <= 0.985
 
 
 def test_repeats_do_not_narrow_the_interval() -> None:
@@ -107,7 +94,13 @@ def test_repeats_do_not_narrow_the_interval() -> None:
     once, thrice = evaluate(table), evaluate(threefold, repeats=True)
     assert thrice["mae_months"] == pytest.approx(once["mae_months"])
     assert thrice["mae_months_ci"] == pytest.approx(once["mae_months_ci"])
-    assert thrice["pearson_r_ci"] == pytest.approx(once["pearson_r_ci"])
+    same = [key for key in once if key.endswith("_ci") and thrice[key] is not None]
+    assert len(same) == 13
+    for key in same:
+        assert thrice[key] == pytest.approx(once[key]), key
+    assert thrice["abs_error_p90_months_ci"] is None
+    for key in ("sd_error_months", "icc_2_1", "lin_ccc"):
+        assert thrice[key] == pytest.approx(once[key]), key
     assert (thrice["n"], thrice["n_distinct"]) == (120, 40)
     assert thrice["pearson_r_p"] is None
     assert any("repeat" in note for note in thrice["notes"])
@@ -126,7 +119,11 @@ def test_constant_predictions_have_no_correlation_and_say_so() -> None:
     assert found["pearson_r"] is None
     assert found["pearson_r_ci"] is None
     assert found["error_slope"] == pytest.approx(-1)
-    assert found["notes"] == ["All predictions are equal: no correlation."]
+    assert (found["lin_ccc"], found["icc_2_1"]) == (None, None)
+    assert found["notes"] == [
+        "Too few radiographs for intervals of quantiles of the absolute error: 95%.",
+        "All predictions are equal: no correlation.",
+    ]
     json.dumps(found, allow_nan=False)
 
 
@@ -136,6 +133,8 @@ def test_a_perfect_network_and_a_single_radiograph_give_numbers_or_none() -> Non
     assert perfect["t_test_p"] is None
     single = evaluate(hand().head(1))
     assert (single["mae_months"], single["mae_months_ci"], single["r2"]) == (10, None, None)
+    assert single["notes"] == ["One radiograph: no intervals, no correlation and no tests."]
+    assert not [key for key in single if key.endswith("_ci") and single[key] is not None]
     for found in (perfect, single, evaluate(hand().head(2)), evaluate(hand().head(3))):
         json.dumps(found, allow_nan=False)
 
@@ -178,6 +177,46 @@ def test_by_group_adds_up_and_leaves_empty_groups_out() -> None:
     assert by_group(edge)["n"].tolist() == [1, 1, 1, 1]
 
 
+def test_groups_are_evaluated_like_tables_of_their_own() -> None:
+    table = predictions(90)
+    normalizer = AgeNormalizer(120, 60)
+    groups = {group["group"]: group for group in evaluate_by_group(table, normalizer=normalizer)}
+    rows = table[(table["female"] == 1) & table["boneage_months"].between(60, 120, "left")]
+    expected = evaluate(rows, normalizer)
+    assert groups["female, 60 to 120 months"] == {
+        "by": "sex and age",
+        "group": "female, 60 to 120 months",
+        **expected,
+    }
+    short = by_group(table).set_index("group")
+    assert list(short.index) == list(groups)
+    for name, group in groups.items():
+        assert short.loc[name, "mae_months"] == pytest.approx(group["mae_months"])
+        low, high = group["mae_months_ci"]
+        # Drawn by one column or five, the same resamples, rounded differently.
+        assert short.loc[name, ["mae_low", "mae_high"]].tolist() == pytest.approx([low, high])
+    json.dumps(list(groups.values()), allow_nan=False)
+
+
+def test_calibration_shows_predictions_drawn_to_the_mean() -> None:
+    table = predictions(300, noise=5)
+    mean = table["boneage_months"].mean()
+    table["predicted_months"] = mean + 0.5 * (table["predicted_months"] - mean)
+    bands = calibration(table)
+    first, last = bands.iloc[0], bands.iloc[-1]
+    assert first["predicted_low"] > first["reference_months"]
+    assert last["predicted_high"] < last["reference_months"]
+    assert bands["n"].sum() == 300
+    inside = table[table["boneage_months"].between(24, 48, inclusive="left")]
+    assert bands.loc[1, "low_months"] == 24
+    assert bands.loc[1, "predicted_months"] == pytest.approx(inside["predicted_months"].mean())
+    assert bands.loc[1, "bias_months"] == pytest.approx(
+        bands.loc[1, "predicted_months"] - bands.loc[1, "reference_months"]
+    )
+    alone = calibration(hand().head(1))
+    assert alone[["predicted_low", "predicted_high"]].isna().all(axis=None)
+
+
 def test_resampled_draws_every_cell_alike() -> None:
     table = predictions(400)
     drawn = resampled(table, draws_per_cell=7, seed=1)
@@ -196,6 +235,8 @@ BAD = {
     "repeated id": (lambda t: t.assign(id=[0, 1, 1, 2]), "more than once"),
     "missing id": (lambda t: t.assign(id=[0, 1, None, 2]), "lack an id"),
     "z-scores": (lambda t: t.assign(boneage_months=[-1.2, 0, 1, 2]), "expected months"),
+    "years": (lambda t: t.assign(boneage_months=[1.5, 5, 11, 17]), "looks like years"),
+    "days": (lambda t: t.assign(boneage_months=[900.0, 3000, 4000, 6000]), "expected months"),
     "sex": (lambda t: t.assign(female=[0, 1, 2, 0]), "female"),
 }
 
@@ -205,6 +246,40 @@ def test_bad_tables_are_refused_with_what_was_found(case: str) -> None:
     spoil, message = BAD[case]
     with pytest.raises(InputError, match=message):
         evaluate(spoil(hand()))
+
+
+def test_infants_may_be_told_from_years() -> None:
+    infants = hand().assign(boneage_months=[2.0, 6, 13, 20], predicted_months=[4.0, 6, 12, 18])
+    with pytest.raises(InputError, match="2 to 20.*infants=True"):
+        evaluate(infants)
+    assert evaluate(infants, infants=True)["mae_months"] == 1.25
+    # One age or ages close together tell nothing of their unit.
+    assert evaluate(infants.head(1))["mae_months"] == 2
+    assert evaluate(infants.tail(2))["mae_months"] == 1.5
+
+
+def test_a_band_of_infants_is_not_taken_for_years() -> None:
+    table = hand().assign(boneage_months=[2.0, 9, 19, 200])
+    assert [group["n"] for group in evaluate_by_group(table)] == [3, 1]
+    assert calibration(table)["n"].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "unit"),
+    [
+        ([4.0, 8, 12, 17], "look like years"),
+        ([-1.5, -0.5, 0.5, 1.6], "look like z-scores"),
+        ([40.0, 80, 120, 170], None),
+        ([-30.0, 8, 12, 17], None),
+        ([12.0, 12, 12, 12], None),
+    ],
+)
+def test_predictions_in_another_unit_are_noticed(predicted: list[float], unit: str | None) -> None:
+    notes = evaluate(hand().assign(predicted_months=predicted))["notes"]
+    assert [note for note in notes if "look like" in note] == [
+        note for note in notes if unit is not None and unit in note
+    ]
+    assert any("look like" in note for note in notes) == (unit is not None)
 
 
 def test_other_bad_input_is_refused() -> None:

@@ -1,11 +1,13 @@
 """Prediction tables to numbers: errors with intervals, tests between networks, ensembles."""
 
+from boneage_lib.evaluation.agreement import icc_2_1, limits_of_agreement, lin_ccc
 from boneage_lib.evaluation.comparison import (
     compare_all,
     constant_guess,
     error_correlation,
     holm,
     paired_difference,
+    permutation_p,
 )
 from boneage_lib.evaluation.ensemble import (
     WEIGHTINGS,
@@ -14,14 +16,21 @@ from boneage_lib.evaluation.ensemble import (
     fit_weights,
     weights_for,
 )
+from boneage_lib.evaluation.groups import (
+    age_weighted_mae,
+    by_group,
+    calibration,
+    evaluate_by_group,
+)
 from boneage_lib.evaluation.intervals import bootstrap_interval, fisher_interval
-from boneage_lib.evaluation.metrics import age_weighted_mae, by_group, evaluate
+from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.predictions import (
     read_predictions,
     resampled,
     validate_predictions,
 )
 from boneage_lib.evaluation.printed import AS_PRINTED
+from boneage_lib.evaluation.summary import summary
 
 __all__ = [
     "AS_PRINTED",
@@ -29,18 +38,25 @@ __all__ = [
     "age_weighted_mae",
     "bootstrap_interval",
     "by_group",
+    "calibration",
     "combine",
     "compare_all",
     "constant_guess",
     "ensemble_study",
     "error_correlation",
     "evaluate",
+    "evaluate_by_group",
     "fisher_interval",
     "fit_weights",
     "holm",
+    "icc_2_1",
+    "limits_of_agreement",
+    "lin_ccc",
     "paired_difference",
+    "permutation_p",
     "read_predictions",
     "resampled",
+    "summary",
     "validate_predictions",
     "weights_for",
 ]

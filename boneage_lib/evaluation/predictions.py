@@ -13,18 +13,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from boneage_lib.data.resampling import resample_uniformly
+from boneage_lib.data.resampling import AgeNormalizer, resample_uniformly
 from boneage_lib.errors import InputError
 
 REQUIRED = ("id", "boneage_months", "predicted_months")
 OLDEST_MONTHS = 240.0
+OLDEST_YEARS = 20.0  # the same age
+#: Ages of at least this many radiographs, this far apart, all say that the unit is years.
+_ENOUGH, _SPREAD = 3, 5.0
 
 
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read and check a prediction table from a CSV file; raises InputError naming the file."""
+def read_predictions(path: str | Path, infants: bool = False) -> pd.DataFrame:
+    """Read and check a prediction table from a CSV file; raises InputError naming the file.
+
+    Args:
+        path: a CSV file with the columns that `validate_predictions` asks for.
+        infants: see `validate_predictions`.
+    """
     try:
         # Round-trip parsing, so that a table read back gives the very numbers it was written from.
-        return validate_predictions(pd.read_csv(path, float_precision="round_trip"))
+        return validate_predictions(
+            pd.read_csv(path, float_precision="round_trip"), infants=infants
+        )
     except FileNotFoundError:
         raise InputError(f"Found no file {path}; expected a prediction table (CSV).") from None
     except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -33,17 +43,21 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         raise InputError(f"{path}: {error}") from None
 
 
-def validate_predictions(table: pd.DataFrame, repeats: bool = False) -> pd.DataFrame:
+def validate_predictions(
+    table: pd.DataFrame, repeats: bool = False, infants: bool = False
+) -> pd.DataFrame:
     """A checked copy of a prediction table, with plain types and a fresh row index.
 
     Args:
         table: columns ``id``, ``boneage_months`` (0 to 240) and ``predicted_months`` (any finite
             number), optionally ``split`` and ``female`` (0 or 1). Other columns are kept.
         repeats: allow an id more than once, as in a resampled table; its rows must then agree.
+        infants: reference ages that all are 20 or less are months. Otherwise three or more such
+            ages, 5 or more apart, are taken for years and refused.
 
     Raises:
-        InputError: no rows, a missing column, an id twice, or a value that is missing, not a
-            number or out of range.
+        InputError: no rows, a missing column, an id twice, ages in years, or a value that is
+            missing, not a number or out of range.
     """
     if missing := [name for name in REQUIRED if name not in table]:
         raise InputError(
@@ -66,6 +80,8 @@ def validate_predictions(table: pd.DataFrame, repeats: bool = False) -> pd.DataF
             f"first: id {outside['id'].iloc[0]} with {outside['boneage_months'].iloc[0]:g}; "
             "expected months, not years or z-scores."
         )
+    if not infants:
+        _check_months(table["boneage_months"])
     if "female" in table:
         if not table["female"].isin([0, 1]).all():
             raise InputError("Column female must hold 0 (male) or 1 (female) in every row.")
@@ -87,6 +103,37 @@ def _finite(table: pd.DataFrame, name: str) -> pd.Series:
     return numbers
 
 
+def _check_months(ages: pd.Series) -> None:
+    oldest = float(ages.max())
+    if len(ages) >= _ENOUGH and oldest <= OLDEST_YEARS and oldest - float(ages.min()) >= _SPREAD:
+        raise InputError(
+            f"boneage_months reaches from {ages.min():g} to {oldest:g}, which looks like years; "
+            "expected months. Multiply ages and predictions by 12; if these are infants and the "
+            "unit is months, pass infants=True (--infants)."
+        )
+
+
+def unit_notes(table: pd.DataFrame) -> list[str]:
+    """What a checked table's predictions look like if not months: years, z-scores, or nothing.
+
+    A note and no error: a network may be as wrong as that.
+    """
+    predicted, oldest = table["predicted_months"], float(table["boneage_months"].max())
+    low, high = float(predicted.min()), float(predicted.max())
+    if len(table) < _ENOUGH or oldest <= 3 * OLDEST_YEARS or high == low:
+        return []
+    if low < 0 and max(-low, high) <= 6:
+        unit, advice = "z-scores", "turn them into months with the mean and std of training"
+    elif low >= 0 and high <= 1.25 * OLDEST_YEARS:
+        unit, advice = "years", "multiply them by 12"
+    else:
+        return []
+    return [
+        f"Predictions reach from {low:g} to {high:g} and reference ages to {oldest:g} months: the "
+        f"predictions look like {unit}. If they are, {advice}."
+    ]
+
+
 def _check_ids(table: pd.DataFrame, repeats: bool) -> None:
     repeated = table.loc[table["id"].duplicated(), "id"].unique().tolist()
     if repeated and not repeats:
@@ -101,6 +148,17 @@ def _check_ids(table: pd.DataFrame, repeats: bool) -> None:
                 f"{len(differing)} ids repeat with different ages or predictions, the first: "
                 f"{differing[:5]}; expected identical rows."
             )
+
+
+def strata_of(table: pd.DataFrame) -> np.ndarray | None:
+    """What a bootstrap of a table's rows is stratified by: sex, where known."""
+    return table["female"].to_numpy() if "female" in table else None
+
+
+def normalizer_of(table: pd.DataFrame) -> AgeNormalizer | None:
+    """Mean and standard deviation of a table's reference ages; None where all are equal."""
+    ages = table["boneage_months"].to_numpy()
+    return AgeNormalizer.fit(ages) if np.ptp(ages) > 0 else None
 
 
 def distinct(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -149,7 +207,7 @@ def align(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     first, *others = checked
     ids = pd.Index(checked[first]["id"])
     for name in others:
-        unmatched = ids.symmetric_difference(pd.Index(checked[name]["id"]))
+        unmatched = ids.symmetric_difference(pd.Index(checked[name]["id"]), sort=False)
         if len(unmatched):
             raise InputError(
                 f"{len(unmatched)} ids are in only one of {first} and {name}, the first: "

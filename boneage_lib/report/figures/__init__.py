@@ -5,12 +5,12 @@ global state: show it as a cell's last expression, or write it with
 `boneage_lib.report.theme.save_figure`.
 """
 
-from boneage_lib.report.figures.errors import (
+from boneage_lib.report.figures.agreement import (
     bland_altman,
-    error_by_age,
-    error_correlation,
-    errors_bar,
+    calibration,
+    predicted_against_reference,
 )
+from boneage_lib.report.figures.errors import error_by_age, error_correlation, errors_bar
 from boneage_lib.report.figures.images import (
     augmented_views,
     patches_on_radiograph,
@@ -26,6 +26,8 @@ from boneage_lib.report.figures.inspection import (
 )
 from boneage_lib.report.figures.labels import age_sex_histograms, resampling_counts
 from boneage_lib.report.figures.predictions import predictions
+from boneage_lib.report.figures.robustness import robustness
+from boneage_lib.report.figures.saliency import saliency_bands, saliency_cases
 from boneage_lib.report.figures.training import (
     learning_curves,
     losses,
@@ -38,6 +40,7 @@ __all__ = [
     "age_sex_histograms",
     "augmented_views",
     "bland_altman",
+    "calibration",
     "error_by_age",
     "error_correlation",
     "errors_bar",
@@ -50,8 +53,12 @@ __all__ = [
     "patch_losses",
     "patch_validation",
     "patches_on_radiograph",
+    "predicted_against_reference",
     "predictions",
     "radiographs",
     "resampling_counts",
+    "robustness",
+    "saliency_bands",
+    "saliency_cases",
     "thumbnails",
 ]

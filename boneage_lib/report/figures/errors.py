@@ -1,4 +1,4 @@
-"""Figures that summarize errors: by age, agreement, scores with intervals, correlation."""
+"""Figures that summarize errors: by age, scores with intervals, correlation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
 
+from boneage_lib.evaluation.groups import AGE_BANDS_MONTHS
 from boneage_lib.evaluation.intervals import bootstrap_interval
-from boneage_lib.evaluation.metrics import AGE_BANDS_MONTHS
 from boneage_lib.report.theme import (
     ABSOLUTE_ERROR,
     INK,
     MUTED,
-    SEX_COLORS,
-    SEX_MARKERS,
-    SEX_TITLES,
     WIDTH,
     color_of,
     marker_of,
@@ -52,8 +48,12 @@ def error_by_age(
         error = (table["predicted_months"] - table["boneage_months"]).to_numpy()
         band = np.digitize(table["boneage_months"], list(bands)[1:-1])
         offset = 0.13 * (number - (len(tables) - 1) / 2)
+        sex = table["female"].to_numpy() if "female" in table else np.zeros(len(table))
         for axes, values in ((absolute, np.abs(error)), (mean_error, error)):
-            points = [_mean_with_interval(values[band == b], seed) for b in range(len(names))]
+            points = [
+                _mean_with_interval(values[band == b], sex[band == b], seed)
+                for b in range(len(names))
+            ]
             mean, below, above = np.array(points).T
             axes.errorbar(
                 np.arange(len(names)) + offset,
@@ -79,51 +79,6 @@ def error_by_age(
         axes.grid(False, axis="x")
     handles, titles = absolute.get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=2, frameon=False)
-    return figure
-
-
-@themed
-def bland_altman(table: pd.DataFrame, name: str = "") -> Figure:
-    """Agreement of predicted and reference bone age: differences against means.
-
-    Bland and Altman, "Statistical methods for assessing agreement between two methods of clinical
-    measurement", Lancet 327 (1986). The outer lines, mean ± 1.96 standard deviations, hold 95% of
-    normally distributed differences.
-
-    Args:
-        table: ``boneage_months``, ``predicted_months``, and ``female`` where known.
-        name: the network, for the title.
-    """
-    reference = table["boneage_months"].to_numpy(dtype=float)
-    predicted = table["predicted_months"].to_numpy(dtype=float)
-    mean, difference = (reference + predicted) / 2, predicted - reference
-    figure = Figure(figsize=(WIDTH, 4.8))
-    axes = figure.add_subplot()
-    point: dict[str, Any] = {"s": 30, "edgecolor": "white", "linewidth": 0.4}
-    if "female" in table:
-        for sex, color in SEX_COLORS.items():
-            chosen = table["female"].to_numpy() == sex
-            marker, label = SEX_MARKERS[sex], SEX_TITLES[sex]
-            axes.scatter(
-                mean[chosen], difference[chosen], color=color, marker=marker, label=label, **point
-            )
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    else:
-        axes.scatter(mean, difference, color=color_of(name), marker=marker_of(name), **point)
-    bias, spread = difference.mean(), 1.96 * difference.std(ddof=1)
-    for height, style in ((bias, "-"), (bias - spread, "--"), (bias + spread, "--")):
-        axes.axhline(height, color=INK, linestyle=style, linewidth=1.4)
-        axes.annotate(
-            signed(height, 1, plus=True),
-            (1.01, height),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            annotation_clip=False,
-        )
-    axes.xaxis.set_major_locator(MultipleLocator(48))
-    axes.set_xlabel("Mean of predicted and reference (months)")
-    axes.set_ylabel("Predicted − reference (months)")
-    axes.set_title(f"{title_of(name) + ': ' if name else ''}mean and 95% limits of agreement")
     return figure
 
 
@@ -206,11 +161,13 @@ def error_correlation(matrix: pd.DataFrame) -> Figure:
     return figure
 
 
-def _mean_with_interval(values: np.ndarray, seed: int) -> tuple[float, float, float]:
+def _mean_with_interval(
+    values: np.ndarray, strata: np.ndarray, seed: int
+) -> tuple[float, float, float]:
     """Mean, and how far its interval reaches below and above; missing without values."""
     if len(values) == 0:
         return float("nan"), 0.0, 0.0
     mean = float(values.mean())
-    interval = bootstrap_interval(values, seed=seed, resamples=2_000)
+    interval = bootstrap_interval(values, seed=seed, resamples=2_000, strata=strata)
     low, high = (mean, mean) if interval is None else interval
     return mean, mean - low, high - mean
