@@ -2,12 +2,12 @@
 
 from boneage_lib.report import diagrams, figures, tables
 from boneage_lib.report.collect import (
-    claim_inputs,
     collect,
-    keep_claims,
     keep_study,
     published_study,
 )
+from boneage_lib.report.ledger import built_inputs, claim_inputs, keep_claims
+from boneage_lib.report.ledger_page import show_ledger, verdict_counts
 from boneage_lib.report.results import keep
 from boneage_lib.report.run import MissingResult, Run, project_root
 from boneage_lib.report.tables import show
@@ -16,6 +16,7 @@ from boneage_lib.report.theme import use_theme
 __all__ = [
     "MissingResult",
     "Run",
+    "built_inputs",
     "claim_inputs",
     "collect",
     "diagrams",
@@ -26,6 +27,8 @@ __all__ = [
     "project_root",
     "published_study",
     "show",
+    "show_ledger",
     "tables",
     "use_theme",
+    "verdict_counts",
 ]

@@ -145,31 +145,6 @@ def collect(run: Run, seed: int = 0) -> RunComparison:
     )
 
 
-def claim_inputs(run: Run) -> dict[str, Any]:
-    """What `boneage_lib.paper.measured_claims` asks of a run; notebooks 07 and 08 make it."""
-    measured = run.read_json("metrics.json", "08_ensemble_analysis")
-    patches = run.read_table("results/patch_size_study.csv", "07_patch_size_study")
-    data = measured["data"]
-    return {
-        "metrics": measured["networks"],
-        "paired": measured["paired"],
-        "ensemble": measured["ensemble"],
-        "patch_size_study": patches.to_dict("records"),
-        "cohort_kind": data["cohort_kind"],
-        "weights": data["weights"],
-        "n_train": data["n_train"],
-    }
-
-
-def keep_claims(run: Run, exact: pd.DataFrame, measured: pd.DataFrame) -> None:
-    """Write ``results/claims.json``: what arithmetic decides, then what a run measures."""
-    both = pd.concat(
-        [exact.assign(needs="arithmetic"), measured.assign(needs="run")], ignore_index=True
-    )
-    run.write_json("claims.json", json.loads(both.to_json(orient="records")))
-    print(f"{len(both)} claims, {both['verdict'].value_counts().to_dict()}")
-
-
 @dataclass(frozen=True)
 class Study(Comparison):
     """A study kept under ``results/``.
