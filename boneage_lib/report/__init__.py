@@ -5,11 +5,10 @@ from boneage_lib.report.collect import (
     claim_inputs,
     collect,
     keep_claims,
-    keep_study,
-    published_study,
 )
-from boneage_lib.report.results import keep
+from boneage_lib.report.results import keep, keep_patch_study
 from boneage_lib.report.run import MissingResult, Run, project_root
+from boneage_lib.report.studies import keep_study, published_study
 from boneage_lib.report.tables import show
 from boneage_lib.report.theme import use_theme
 
@@ -22,6 +21,7 @@ __all__ = [
     "figures",
     "keep",
     "keep_claims",
+    "keep_patch_study",
     "keep_study",
     "project_root",
     "published_study",
