@@ -11,20 +11,30 @@ from boneage_lib.evaluation.ensemble import (
     WEIGHTINGS,
     combine,
     ensemble_study,
+    ensembles_of,
     fit_weights,
     weights_for,
 )
-from boneage_lib.evaluation.intervals import bootstrap_interval, fisher_interval
+from boneage_lib.evaluation.ensemble_robustness import ensemble_robustness
+from boneage_lib.evaluation.intervals import (
+    bootstrap_interval,
+    fisher_interval,
+    spread_interval,
+    student_interval,
+)
 from boneage_lib.evaluation.metrics import age_weighted_mae, by_group, evaluate
+from boneage_lib.evaluation.patch_averages import patch_averages
 from boneage_lib.evaluation.predictions import (
     read_predictions,
     resampled,
     validate_predictions,
 )
-from boneage_lib.evaluation.printed import AS_PRINTED
+from boneage_lib.evaluation.printed import AS_PRINTED, COMPLETED
+from boneage_lib.evaluation.seeds import seed_study
 
 __all__ = [
     "AS_PRINTED",
+    "COMPLETED",
     "WEIGHTINGS",
     "age_weighted_mae",
     "bootstrap_interval",
@@ -32,15 +42,21 @@ __all__ = [
     "combine",
     "compare_all",
     "constant_guess",
+    "ensemble_robustness",
     "ensemble_study",
+    "ensembles_of",
     "error_correlation",
     "evaluate",
     "fisher_interval",
     "fit_weights",
     "holm",
     "paired_difference",
+    "patch_averages",
     "read_predictions",
     "resampled",
+    "seed_study",
+    "spread_interval",
+    "student_interval",
     "validate_predictions",
     "weights_for",
 ]

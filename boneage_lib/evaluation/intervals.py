@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -11,6 +12,8 @@ from boneage_lib.errors import InputError
 
 RESAMPLES = 5_000
 LARGE = 5_000  # radiographs; above it BCa, whose cost grows as n², gives what percentiles give
+
+ROUNDING = 1e-9  # values no farther apart are equal but for rounding, and BCa would divide by zero
 
 Interval = tuple[float, float]
 
@@ -52,7 +55,7 @@ def bootstrap_interval(
         mean = weighted.sum(axis=axis) / weight.sum(axis=axis)
         return np.sqrt(mean) if root else mean
 
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= ROUNDING:
         point = math.sqrt(values[0]) if root else float(values[0])
         return point, point
     drawn = stats.bootstrap(
@@ -82,3 +85,26 @@ def fisher_interval(r: float, n: float, confidence: float = 0.95) -> list[float]
         return [r, r]
     half = stats.norm.ppf((1 + confidence) / 2) / math.sqrt(n - 3)
     return [math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)]
+
+
+def student_interval(values: Sequence[float], confidence: float = 0.95) -> list[float] | None:
+    """Student's interval [low, high] of the mean of a few values; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    mean = float(np.mean(values))
+    return [mean - half, mean + half]
+
+
+def spread_interval(values: Sequence[float], confidence: float = 0.95) -> list[float] | None:
+    """The χ² interval [low, high] of a standard deviation; None for fewer than two values.
+
+    With a handful of seeds it is wide: a smaller spread alone shows little.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    squares = (n - 1) * float(np.var(values, ddof=1))
+    tails = (1 + confidence) / 2, (1 - confidence) / 2
+    low, high = (math.sqrt(squares / stats.chi2.ppf(tail, n - 1)) for tail in tails)
+    return [low, high]

@@ -5,6 +5,7 @@ global state: show it as a cell's last expression, or write it with
 `boneage_lib.report.theme.save_figure`.
 """
 
+from boneage_lib.report.figures.ensembles import train_and_validation
 from boneage_lib.report.figures.errors import (
     bland_altman,
     error_by_age,
@@ -31,6 +32,7 @@ from boneage_lib.report.figures.training import (
     losses,
     patch_losses,
     patch_validation,
+    patches_at_test,
 )
 
 __all__ = [
@@ -49,9 +51,11 @@ __all__ = [
     "original_sizes",
     "patch_losses",
     "patch_validation",
+    "patches_at_test",
     "patches_on_radiograph",
     "predictions",
     "radiographs",
     "resampling_counts",
     "thumbnails",
+    "train_and_validation",
 ]
