@@ -1,4 +1,4 @@
-"""Bring a run's networks together: scores, comparisons, ensembles, and what the claims ask for."""
+"""Bring a run's networks together: scores, comparisons and ensembles."""
 
 from __future__ import annotations
 
