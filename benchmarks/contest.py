@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flops import count_flops
 from forward import MatrixPeak, Way, find_ways, images_per_s
 from paper_style import BATCH, PaperStyle, step_clock
 
 from boneage_lib.bases import weights_kind
 from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.inputs import number_uses, view_batches
-from boneage_lib.networks import FeatureScale, build, build_head, network
+from boneage_lib.networks import FeatureScale, build, build_head, count_flops, network
 from boneage_lib.training import Extractor, Settings, fill_bank
 from boneage_lib.training.datasets import Draws
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine

@@ -12,19 +12,11 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator
 
 from boneage_lib.backend import keras
+from boneage_lib.bases import BASES
+from boneage_lib.networks import count_flops, frozen_backbone
 from boneage_lib.training.runtimes import on_gpu
-
-
-def count_flops(model: keras.Model) -> int:
-    """FLOPs of one example's forward pass: convolutions and dense layers, 2 × multiplications.
-
-    Args:
-        model: a functional model of fixed input size; models inside it are counted, too.
-    """
-    return 2 * sum(_multiplications(layer) for layer in _layers(model))
 
 
 def matmul_peak(precision: str, side: int | None = None, seconds: float = 1.0) -> float:
@@ -65,47 +57,18 @@ def matmul_peak(precision: str, side: int | None = None, seconds: float = 1.0) -
     return max(rates)
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
-def _multiplications(layer: keras.layers.Layer) -> int:
-    """Weights of a layer times the positions that each is used at."""
-    shape = tuple(layer.output.shape)
-    if isinstance(layer, keras.layers.Dense):
-        return math.prod(layer.kernel.shape) * math.prod(shape[1:-1])
-    positions = math.prod(shape[1:3] if _channels_last(layer) else shape[2:4])
-    if isinstance(layer, keras.layers.SeparableConv2D):
-        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-    elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-        kernels = (layer.kernel,)
-    else:
-        return 0
-    return positions * sum(math.prod(kernel.shape) for kernel in kernels)
-
-
-def _channels_last(layer: keras.layers.Layer) -> bool:
-    return getattr(layer, "data_format", "channels_last") == "channels_last"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=500, help="pixels a side; patches are 224")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     arguments = parser.parse_args()
     for name, side in (
-        ("InceptionV3", arguments.size),
-        ("Xception", arguments.size),
-        ("ResNet50", 224),
+        ("inception_v3", arguments.size),
+        ("xception", arguments.size),
+        ("resnet50", 224),
     ):
-        base = getattr(keras.applications, name)(
-            weights=None, include_top=False, input_shape=(side, side, 3)
-        )
-        print(f"{name}, {side} px: {count_flops(base) / 1e9:.2f} GFLOP an image")
+        flops = count_flops(frozen_backbone(name, side))
+        print(f"{BASES[name].application}, {side} px: {flops / 1e9:.2f} GFLOP an image")
     print(f"matrix products, {arguments.precision}: {matmul_peak(arguments.precision):.3g} FLOP/s")
 
 

@@ -52,14 +52,14 @@ from typing import Any
 
 import numpy as np
 from cohorts import write_copies
-from flops import count_flops, matmul_peak
+from flops import matmul_peak
 from machine import describe_machine, print_table
 
 from boneage_lib.backend import keras
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import scaled_patch, table_5_at
-from boneage_lib.networks import NETWORKS, frozen_backbone
+from boneage_lib.networks import NETWORKS, count_flops, frozen_backbone
 from boneage_lib.training import Settings, draw_epochs, feature_bank, train
 from boneage_lib.training.patch_study import LossCurve
 from boneage_lib.training.plan import recipe, side

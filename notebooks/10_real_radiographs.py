@@ -23,7 +23,8 @@ run_dir = "runs/demo"  # folder of this run
 study = "rsna-500px"  # folder below results/
 
 # %%
-from boneage_lib.report import figures, published_study, show, tables, use_theme
+from boneage_lib.paper import reference_errors
+from boneage_lib.report import figures, published_study, show, show_ledger, tables, use_theme
 
 use_theme()
 found = published_study(study)
@@ -55,7 +56,10 @@ show(
 )
 
 # %% mystnb={"figure": {"name": "fig-real-errors", "caption": "Mean absolute error on real test radiographs with 95 % intervals."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensembles, beside a constant guess."}}
-figures.errors_bar(found.scores, {"constant guess": found.constant_mae_months})
+figures.errors_bar(
+    found.scores,
+    {"constant guess": found.constant_mae_months, **reference_errors(found.metrics["data"])},
+)
 
 # %% [markdown]
 # ## Which is better
@@ -97,9 +101,8 @@ show(
 
 # %% [markdown]
 # ## The paper's claims on real radiographs
+#
+# The rows of {doc}`09_claims` that need radiographs, as this study measured them.
 
 # %%
-show(
-    found.claims.set_index("id")[["place", "statement", "measured", "verdict", "reason"]],
-    "The claims that need radiographs, as this study measured them.",
-)
+show_ledger(found.claims)

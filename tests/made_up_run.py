@@ -15,7 +15,7 @@ import pandas as pd
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.evaluation import constant_guess, evaluate, paired_difference
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report.results import metrics, over_seeds
+from boneage_lib.report.results import metrics, over_seeds, seed_predictions
 from boneage_lib.report.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,10 +45,23 @@ def labels() -> pd.DataFrame:
     )
 
 
-def predictions(name: str) -> pd.DataFrame:
+def predictions(name: str, seed: int = 0) -> pd.DataFrame:
+    """Of the validation and test radiographs."""
     table = labels().query("split != 'train'").reset_index(drop=True)
-    noise = np.random.default_rng(list(TITLES).index(name)).normal(0, NOISE[name], len(table))
-    return table.assign(predicted_months=table["boneage_months"] + noise)
+    rng = np.random.default_rng([list(TITLES).index(name)] + [seed] * (seed > 0))
+    return table.assign(
+        predicted_months=table["boneage_months"] + rng.normal(0, NOISE[name], len(table))
+    )
+
+
+def all_predictions(name: str, seed: int = 0) -> pd.DataFrame:
+    """Those, after some training radiographs that the network errs on half as far."""
+    table = labels().query("split == 'train'").tail(60)
+    noise = np.random.default_rng([list(TITLES).index(name), seed, 1]).normal(
+        0, NOISE[name] / 2, 60
+    )
+    table = table.assign(predicted_months=table["boneage_months"] + noise)
+    return pd.concat([table, predictions(name, seed)], ignore_index=True)
 
 
 def result(name: str, kind: str = "synthetic", weights: str = "random") -> dict[str, Any]:
@@ -98,12 +111,38 @@ def training(name: str, seed: int, worse_by_months: float = 0.0) -> SimpleNamesp
     return SimpleNamespace(settings=SimpleNamespace(seed=seed), predictions=table)
 
 
-def write_networks(run: Run, kind: str = "synthetic", weights: str = "random") -> None:
+def changed(name: str, costs_months: float = 5.0) -> pd.DataFrame:
+    """What ``results/robustness/<name>.csv`` holds: every change moves answers further off."""
+    plain = predictions(name).query("split == 'test'").drop(columns="split").head(20)
+    past = np.sign(plain["predicted_months"] - plain["boneage_months"])
+    tables = []
+    for condition, strength in (("none", 0.0), ("rotation", 10.0), ("rotation", 20.0), ("flip", 1)):
+        moved = plain["predicted_months"] + costs_months * strength / 10 * past
+        tables.append(
+            plain.assign(condition=condition, strength=float(strength), predicted_months=moved)
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def write_networks(
+    run: Run, kind: str = "synthetic", weights: str = "random", seeds: int = 1
+) -> None:
     """Write what notebooks 03 to 06 write."""
     history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5], "val_loss": [1.1, 0.6]})
     for name in TITLES:
-        run.write_json(f"{name}.json", result(name, kind, weights))
-        run.write_table(f"predictions/{name}.csv", predictions(name))
+        found = result(name, kind, weights)
+        if seeds > 1:
+            trainings = [
+                SimpleNamespace(
+                    settings=SimpleNamespace(seed=k), predictions=all_predictions(name, k)
+                )
+                for k in range(seeds)
+            ]
+            found["seeds"] = over_seeds(trainings)  # type: ignore[arg-type]
+            for one in trainings:
+                run.write_table(seed_predictions(name, one.settings.seed), one.predictions)
+        run.write_json(f"{name}.json", found)
+        run.write_table(f"predictions/{name}.csv", all_predictions(name))
         run.write_table(f"histories/{name}.csv", history)
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_run import NORMALIZER, ROOT, predictions, project, strict_json, write_networks
+from made_up_run import (
+    NORMALIZER,
+    ROOT,
+    all_predictions,
+    changed,
+    predictions,
+    project,
+    strict_json,
+    write_networks,
+)
 
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import evaluate
@@ -41,6 +50,7 @@ def write_patch_study(run: Run) -> None:
     study = study.assign(mae_months=[30.0, 31.5, 29.0, 33.0], low=28.0, high=35.0)
     run.write_table("results/patch_size_study.csv", study)
     run.write_table("results/patch_losses.csv", study[["patch_count"]].assign(step=1, loss=1.0))
+    run.write_table("results/patch_size_fair.csv", study.assign(seed=0))
 
 
 def test_every_network_has_its_notebook() -> None:
@@ -60,7 +70,10 @@ def test_collect_writes_the_metrics_of_all(run: Run) -> None:
         "networks",
         "paired",
         "ensemble",
+        "ensemble_over_seeds",
+        "ensemble_robustness",
     }
+    assert written["ensemble_over_seeds"] == written["ensemble_robustness"] == []
     assert list(written["networks"]) == [*TITLES, "ensemble"]
     for name in TITLES:
         assert set(written["networks"][name]) == SCORES | {"against_constant", "seeds"}
@@ -85,11 +98,11 @@ def test_the_ensembles_predictions_give_its_scores(run: Run) -> None:
     found = collect(run)
     table = pd.read_csv(run.predictions / "ensemble.csv")
     assert list(table) == list(predictions("xception"))
-    assert table["split"].value_counts().to_dict() == {"test": 40, "validation": 30}
+    assert table["split"].value_counts().to_dict() == {"train": 60, "test": 40, "validation": 30}
     scores = evaluate(table.query("split == 'test'"), NORMALIZER)
     assert found.scores["ensemble"]["mae_months"] == pytest.approx(scores["mae_months"], abs=1e-3)
     weights = {"inception_v3": 1, "xception": 1, "resnet50_patches": 5}
-    average = sum(w * predictions(n)["predicted_months"] for n, w in weights.items()) / 7
+    average = sum(w * all_predictions(n)["predicted_months"] for n, w in weights.items()) / 7
     assert table["predicted_months"].to_numpy() == pytest.approx(average.to_numpy(), abs=1e-3)
 
     study = found.ensemble
@@ -98,7 +111,39 @@ def test_the_ensembles_predictions_give_its_scores(run: Run) -> None:
     assert ensembles["weight_sum"]["as_printed"] == pytest.approx(0.7)
     assert ensembles["weight_sum"]["normalized"] == pytest.approx(1)
     assert (ensembles["best_member"] == "resnet50_patches").all()
+    assert (study["gap_months"] > 0).all(), "less far off on training radiographs"
     assert (run.results / "ensemble.csv").is_file()
+
+
+def test_several_seeds_are_studied_and_forgotten_when_there_is_one(run: Run) -> None:
+    write_networks(run, seeds=3)
+    found = collect(run)
+    assert set(found.over_seeds["seeds"]) == {3}
+    assert list(found.over_seeds["name"])[:4] == list(TITLES)
+    written = strict_json(run.results / "metrics.json")["ensemble_over_seeds"]
+    assert written[0]["steadiest_member"] is None and written[0]["name"] == "inception_v3"
+    file = run.results / "ensemble_over_seeds.csv"
+    assert len(pd.read_csv(file)) == len(found.over_seeds)
+    (run.predictions / "seeds" / "xception-1.csv").unlink()
+    with pytest.raises(MissingResult, match=r"04_xception\.ipynb makes it"):
+        collect(run)
+    write_networks(run)
+    assert collect(run).over_seeds.empty
+    assert not file.exists()
+
+
+def test_changed_radiographs_are_averaged_where_networks_were_asked(run: Run) -> None:
+    for name in list(TITLES)[:3]:
+        run.write_table(f"results/robustness/{name}.csv", changed(name))
+    found = collect(run)
+    members = found.robustness.query("kind == 'member'")
+    assert list(members["name"]) == list(TITLES)[:3]
+    assert set(found.robustness.query("kind == 'ensemble'")["name"]) == set()
+    run.write_table("results/robustness/resnet50_patches.csv", changed("resnet50_patches"))
+    found = collect(run)
+    assert "normalized" in set(found.robustness["name"])
+    assert strict_json(run.results / "metrics.json")["ensemble_robustness"][0]["n"] == 20
+    assert len(pd.read_csv(run.results / "ensemble_robustness.csv")) == len(found.changed)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +238,10 @@ def test_a_kept_study_comes_back_without_labels_and_places(
     assert study.metrics == strict_json(run.results / "metrics.json")
     assert list(study.histories) == list(TITLES)
     assert set(study.claims["id"]) == set(measured["id"])
-    assert len(study.patch_size_study) == 4
+    assert len(study.patch_size_study) == len(study.patch_size_fair) == 4
+    assert not (folder / "ensemble_over_seeds.csv").exists(), "one seed"
+    (folder / "patch_size_fair.csv").unlink()
+    assert published_study("tiny").patch_size_fair.empty, "a study from before it was made"
     assert study.provenance["profile"]["cohort"] == {"source": "rsna", "size": 500}
     assert study.name == "tiny" and len(study.ensemble) > 4
 

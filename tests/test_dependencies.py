@@ -91,7 +91,7 @@ def test_training_depends_on_all_that_changes_its_numbers(notebook: str) -> None
         "paper/published.py",
         "report/results.py",
         "report/run.py",
-        "report/tables.py",
+        "report/tables/networks.py",
         "training/extraction.py",
         "training/feature_bank.py",
         "training/fitting.py",

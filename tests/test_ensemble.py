@@ -10,6 +10,7 @@ from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import (
     AS_PRINTED,
+    COMPLETED,
     combine,
     ensemble_study,
     evaluate,
@@ -77,6 +78,55 @@ def test_weights_that_sum_to_one_do_not_depend_on_the_normalizer() -> None:
     assert np.allclose(one, other)
 
 
+def test_completed_weights_are_the_printed_ones_but_for_the_first() -> None:
+    weights = weights_for("completed", list(AS_PRINTED))
+    assert weights == COMPLETED and weights is not COMPLETED
+    assert sum(weights.values()) == pytest.approx(1)
+    changed = {name for name in AS_PRINTED if weights[name] != AS_PRINTED[name]}
+    assert changed == {"resnet50_patches"}
+
+
+def test_the_best_member_is_chosen_on_test_and_on_validation() -> None:
+    tables = network_tables()
+    validation = tables["resnet50_patches"]["split"] == "validation"
+    tables["resnet50_patches"].loc[validation, "predicted_months"] += 60
+    study = ensemble_study(tables, NORMALIZER).set_index("name")
+    row = study.loc["equal"]
+    assert (row["best_member"], row["best_on_validation"]) == ("resnet50_patches", "xception")
+    maes = study["mae_months"]
+    assert row["validation_best_difference_months"] == pytest.approx(
+        maes["equal"] - maes["xception"]
+    )
+    low, high = row["validation_best_difference_months_ci"]
+    assert low < row["validation_best_difference_months"] < high
+    assert row["validation_best_difference_months"] < row["difference_months"]
+
+
+def test_the_gap_is_validation_less_train_with_welchs_interval() -> None:
+    tables = network_tables()
+    train = tables["xception"]["split"] == "train"
+    errors = tables["xception"]["predicted_months"] - tables["xception"]["boneage_months"]
+    tables["xception"].loc[train, "predicted_months"] -= 0.8 * errors[train]
+    study = ensemble_study(tables, NORMALIZER).set_index("name")
+    row, ensemble = study.loc["xception"], study.loc["equal"]
+    held, learned = (
+        of_split(tables, split)["xception"].eval("abs(predicted_months - boneage_months)")
+        for split in ("validation", "train")
+    )
+    assert row["gap_months"] == pytest.approx(held.mean() - learned.mean())
+    error = np.sqrt(held.var() / 80 + learned.var() / 80)
+    assert row["gap_months_ci"] == pytest.approx(
+        [row["gap_months"] - 1.98 * error, row["gap_months"] + 1.98 * error], rel=0.02
+    )
+    members = study.loc[list(AS_PRINTED), "gap_months"]
+    assert ensemble["gap_less_members_months"] == pytest.approx(
+        ensemble["gap_months"] - members.mean()
+    )
+    low, high = ensemble["gap_less_members_months_ci"]
+    assert low < ensemble["gap_less_members_months"] < high
+    assert np.isnan(row["gap_less_members_months"]), "a member has none"
+
+
 def test_rows_are_matched_by_id() -> None:
     tables = network_tables("xception", "inception_v3")
     weights = weights_for("equal", list(tables))
@@ -129,6 +179,7 @@ def test_study_holds_members_and_ensembles_with_and_without_attention() -> None:
     assert study[study["kind"] == "ensemble"].index.tolist() == [
         "as_printed",
         "normalized",
+        "completed",
         "equal",
         "fitted",
         "equal with attention",

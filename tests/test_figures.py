@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from boneage_lib.data import AgeNormalizer, resample_uniformly
 from boneage_lib.data.histogram import draw_labels, load_histogram
 from boneage_lib.errors import InputError
-from boneage_lib.evaluation import evaluate
+from boneage_lib.evaluation import evaluate, patch_averages
 from boneage_lib.networks import NETWORKS, build
 from boneage_lib.paper import published
 from boneage_lib.report import figures, theme
@@ -211,6 +211,45 @@ def test_patch_validation_keeps_the_order_and_leaves_out_missing_intervals() -> 
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["3 × 224 px", "9 × 128 px"]
     assert list(np.asarray(axes.containers[1][0].get_ydata())) == [17, 18]  # type: ignore[index]
     assert axes.get_ylabel() == "Mean absolute error (months)"
+
+
+def test_patches_at_test_tell_random_draws_from_the_grid() -> None:
+    rng = np.random.default_rng(0)
+    ages = rng.uniform(20, 200, 30)
+    averages = patch_averages(
+        ages,
+        ages[:, None, None] + rng.normal(0, 9, (30, 2, 9)),
+        ages[:, None] + rng.normal(0, 9, (30, 49)),
+    )
+    (axes,) = figures.patches_at_test(averages).axes
+    names = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert names == ["1 random", "3 random", "9 random", "7 × 7 grid"]
+    means, medians = (container[0] for container in axes.containers)
+    of_means = averages.query("combined == 'mean'")["mae_months"]
+    assert list(means.get_ydata()) == of_means.tolist()  # type: ignore[union-attr]
+    assert list(medians.get_xdata()) == [1.12, 2.12, 3.12]  # type: ignore[union-attr]
+
+
+def test_train_and_validation_are_joined_for_every_network_and_ensemble() -> None:
+    study = pd.DataFrame(
+        {
+            "name": ["xception", "resnet50_patches", "as_printed"],
+            "kind": ["member", "member", "ensemble"],
+            "mae_train_months": [10.0, 9.0, 8.0],
+            "mae_validation_months": [12.0, 13.0, 11.0],
+        }
+    )
+    (axes,) = figures.train_and_validation(study).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [
+        "Xception",
+        theme.TITLES["resnet50_patches"],
+        "As printed",
+    ]
+    ends = [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
+    joined = [end for end in ends if len(end) == 2]
+    assert joined == [[10, 12], [9, 13], [8, 11], [0, 1]], "and a line under the members"
+    without = figures.train_and_validation(study.drop(columns="mae_train_months"))
+    assert not without.axes[0].lines
 
 
 @pytest.mark.parametrize("unit", ["z", "months"])

@@ -25,6 +25,7 @@ from boneage_lib.training import (
     extraction,
     feature_bank,
     train_patches,
+    train_patches_fairly,
     train_seeds,
 )
 
@@ -36,7 +37,7 @@ SETTINGS: dict[str, Any] = {
     "notebooks": {
         **{name: {} for name in NOTEBOOKS},
         **{name: dict(OWN) for name in NETWORK_OF},
-        "07_patch_size_study": {"draws_per_cell": 6},
+        "07_patch_size_study": {"draws_per_cell": 6, "seeds": 2},
     },
 }
 SETTINGS["notebooks"]["06_resnet50_patches"] |= {"patch_size": 40}
@@ -103,7 +104,9 @@ def test_parts_of_a_bank_are_filled_by_different_jobs(run: Run) -> None:
     assert len(shards[0]) < len(shards[1]) < len(shards[2])
 
 
-def test_a_setting_of_the_patch_study_is_trained_once(run: Run) -> None:
+def test_a_setting_of_the_patch_study_is_trained_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work(run, SETTINGS, "07_patch_size_study.setting.1")
     plan = plan_of(jobs.PATCH_STUDY, SETTINGS)
     count, size = jobs.table_5_at(80)[1]
@@ -119,6 +122,17 @@ def test_a_setting_of_the_patch_study_is_trained_once(run: Run) -> None:
     draws = draw_epochs(run.cohort(), trained.settings).shape[1]
     assert len(found) == math.ceil(draws / trained.settings.batch_size)
     assert trained.predictions.equals(other.predictions)
+    assert len(list(run.checkpoints.iterdir())) == 3, "as printed, and fairly with two seeds"
+    epochs: list[int] = []
+    monkeypatch.setattr(
+        "boneage_lib.training.fitting.NextDraws.on_epoch_begin",
+        lambda self, epoch, logs=None: epochs.append(epoch),
+    )
+    fair = train_patches_fairly(
+        run.cohort(), plan.settings, 2, count, size, run.bank, "random", checkpoints=run.checkpoints
+    )
+    assert [one.settings.seed for one in fair] == [0, 1]
+    assert epochs == [], "no epoch was trained again"
 
 
 def test_too_little_room_for_all_banks_is_noticed_first(

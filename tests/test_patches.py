@@ -12,6 +12,7 @@ from boneage_lib.inputs import (
     TABLE_5,
     Recipe,
     check_patches,
+    grid_corners,
     pixel_budget,
     random_corners,
     scaled_patch,
@@ -42,6 +43,39 @@ def test_every_position_is_drawn_equally_often_both_edges_included() -> None:
 
 def test_a_patch_as_large_as_the_radiograph_is_the_radiograph() -> None:
     assert (random_corners(3, 50, 50, np.random.default_rng(0)) == 0).all()
+
+
+def test_the_grid_of_the_second_place() -> None:
+    corners = grid_corners(500, 224)
+    assert corners.shape == (49, 2)
+    assert np.unique(corners).tolist() == [0, 46, 92, 138, 184, 230, 276]
+    assert corners[:8].tolist() == [[0, 46 * k] for k in range(7)] + [[46, 0]], "row by row"
+
+
+@given(st.integers(1, 12), st.integers(1, 200), st.data())
+def test_a_grid_covers_the_radiograph_evenly_and_stays_inside(
+    count: int, patch_size: int, data: st.DataObject
+) -> None:
+    image_size = data.draw(st.integers(patch_size, count * patch_size))
+    corners = grid_corners(image_size, patch_size, count)
+    assert corners.shape == (count**2, 2)
+    assert corners.min() >= 0 and corners.max() + patch_size <= image_size
+    seen = np.zeros(image_size, bool)
+    for place in np.unique(corners[:, 0]):
+        seen[place : place + patch_size] = True
+    assert seen.all()
+    steps = np.diff(corners[::count, 0])
+    assert steps.size == 0 or np.ptp(steps) <= 1
+    np.testing.assert_array_equal(corners[:count, 1], corners[::count, 0])
+
+
+def test_a_grid_with_gaps_is_refused() -> None:
+    with pytest.raises(InputError, match="Found 2 patches of 32 px along .* 100 px.*at least 4"):
+        grid_corners(100, 32, 2)
+    with pytest.raises(InputError, match="0 patches of 32 px"):
+        grid_corners(100, 32, 0)
+    with pytest.raises(InputError, match="7 patches of 101 px"):
+        grid_corners(100, 101)
 
 
 def test_budgets_are_those_of_table_5() -> None:

@@ -10,18 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_run import NORMALIZER, predictions, project, result, training
+from made_up_run import project, result, training
 
 from boneage_lib.paper.published import TABLE_3, TABLE_6, TITLES
 from boneage_lib.report.results import over_seeds
-from boneage_lib.report.tables import (
-    against_constant,
-    by_patches,
-    parameter_table,
-    patch_study_table,
-    show,
-    three_way,
-)
+from boneage_lib.report.tables import against_constant, parameter_table, show, three_way
 
 MAE = "mean absolute error (months)"
 
@@ -179,33 +172,6 @@ def test_table_3_has_no_row_with_attention() -> None:
     assert list(table.index) == [TITLES["xception_attention"]]
     assert table.iloc[0]["printed in Table 3"] == "no row"
     assert table.iloc[0]["agrees"] == "not printed"
-
-
-def test_by_patches_averages_disjoint_draws() -> None:
-    test = predictions("xception").query("split == 'test'")
-    errors = np.tile([30.0, -30.0, 0.0, 10.0], (len(test), 1))
-    looks = (test["boneage_months"].to_numpy()[:, None] + errors - 120) / 60
-    trained = SimpleNamespace(
-        predictions=pd.concat([predictions("xception").query("split == 'validation'"), test]),
-        looks_z=np.concatenate([np.full((30, 4), 99.0), looks]),
-        normalizer=NORMALIZER,
-    )
-    table = by_patches(trained, (1, 2, 4))
-    assert table["draws"].tolist() == [4, 2, 1]
-    assert table["mean absolute error"].tolist() == pytest.approx([17.5, 2.5, 2.5])
-    assert table["lowest"].tolist() == pytest.approx([0, 0, 2.5])
-    assert table["highest"].tolist() == pytest.approx([30, 5, 2.5])
-
-
-def test_patch_study_gets_an_interval_for_each_row() -> None:
-    errors = np.random.default_rng(0).gamma(2, 10, 50)
-    study = pd.DataFrame({"patch_count": [3, 9], "mae_months": [errors.mean(), 5.0]}).assign(
-        errors_months=[errors, np.array([5.0])]
-    )
-    table = patch_study_table(study)
-    assert "errors_months" not in table
-    assert table["low"][0] < table["mae_months"][0] < table["high"][0]
-    assert np.isnan(table["low"][1]) and np.isnan(table["high"][1])
 
 
 def test_show_gives_the_same_text_every_time() -> None:

@@ -17,10 +17,10 @@ from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import PATCHED_IMAGES, UNAUGMENTED, WHOLE_IMAGES
 from boneage_lib.networks import NETWORKS, build_head, heads, network
-from boneage_lib.training import Settings, Trained, draw_epochs, extraction, patch_study, train
+from boneage_lib.training import Settings, Trained, draw_epochs, extraction, train
 from boneage_lib.training.datasets import BankBatches, Draws
 from boneage_lib.training.fitting import EpochLines, fit_head
-from boneage_lib.training.plan import check_trainable, recipe
+from boneage_lib.training.plan import check_trainable, held_out, recipe
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -28,17 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 SIZE = 71  # the least that Xception accepts
 SETTINGS = Settings(epochs=3, draws_per_cell=12, views=2, learning_rate=0.02, seed=1)
 PATCHES = replace(SETTINGS, patch_count=2, patch_size=32, evaluation_patches=4)
-
-
-class Watched:
-    """Radiographs that remember which rows were looked at."""
-
-    def __init__(self, images: np.ndarray) -> None:
-        self.images, self.shape, self.rows = images, images.shape, set[int]()
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        self.rows.add(int(row))
-        return np.asarray(self.images[row])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,10 +117,22 @@ def test_predictions_hold_every_held_out_radiograph_in_order(
     predictions = trained("xception").predictions
     columns = ["id", "split", "female", "boneage_months"]
     assert list(predictions) == [*columns, "predicted_months"]
-    rows = np.concatenate([cohort.rows("validation"), cohort.rows("test")])
+    some = held_out(cohort, ("train",))
+    rows = np.concatenate([some, cohort.rows("validation"), cohort.rows("test")])
     expected = cohort.labels.loc[rows, columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(predictions[columns], expected)
     assert np.isfinite(predictions["predicted_months"]).all()
+
+
+def test_the_training_radiographs_that_are_predicted_are_a_fixed_random_sample() -> None:
+    cohort = tiny_cohort(train=60, validation=12, test=12)
+    some = held_out(cohort, ("train",))
+    assert len(some) == len(np.unique(some)) == 24, "two for each of validation"
+    assert set(some) < set(cohort.rows("train"))
+    assert some.tolist() == sorted(some) and np.ptp(some) > 40
+    np.testing.assert_array_equal(some, held_out(cohort, ("train", "test"))[:24])
+    few = tiny_cohort(train=20, validation=12, test=12)
+    np.testing.assert_array_equal(held_out(few, ("train",)), few.rows("train"))
 
 
 def test_history_has_a_row_an_epoch_in_months_and_one_kept(
@@ -177,11 +178,12 @@ def test_the_whole_network_gives_the_predictions_of_bare_radiographs(
 ) -> None:
     result = trained(name)
     rows = np.concatenate([cohort.rows("validation"), cohort.rows("test")])
+    expected = result.predictions.query("split != 'train'")["predicted_months"]
     image = np.repeat(cohort.images[rows][..., None].astype("float32"), 3, axis=-1) / 127.5 - 1
     female = cohort.labels["female"].to_numpy()[rows].astype("float32")[:, None]
     answer = keras.ops.convert_to_numpy(result.model(SIZE, None)([image, female]))
     months = result.normalizer.to_months(np.asarray(answer)[:, 0])
-    np.testing.assert_allclose(months, result.predictions["predicted_months"], atol=0.05)
+    np.testing.assert_allclose(months, expected, atol=0.05)
 
 
 def test_patch_networks_average_the_paper_s_number_of_patches(
@@ -189,11 +191,11 @@ def test_patch_networks_average_the_paper_s_number_of_patches(
 ) -> None:
     result = trained("resnet50_patches")
     looks = result.looks_z
-    assert looks.shape == (24, 9), "nine patches are kept for studying their number"
+    assert looks.shape == (24 + 12 + 12, 4)
     assert (looks.std(axis=1) > 0).all()
     np.testing.assert_allclose(
         result.predictions["predicted_months"],
-        result.normalizer.to_months(looks[:, :4].mean(axis=1)),
+        result.normalizer.to_months(looks.mean(axis=1)),
         rtol=1e-6,
     )
 
@@ -205,7 +207,7 @@ def test_training_augments_and_evaluation_does_not(name: str) -> None:
     patches = NETWORKS[name].patches
     assert training.augmentation == (PATCHED_IMAGES if patches else WHOLE_IMAGES)
     assert evaluation.augmentation == UNAUGMENTED
-    assert (training.looks(), evaluation.looks()) == ((2, 9) if patches else (1, 1))
+    assert (training.looks(), evaluation.looks()) == ((2, 4) if patches else (1, 1))
     more = recipe(network(name), replace(PATCHES, evaluation_patches=20), training=False)
     assert more.looks() == (20 if patches else 1)
 
@@ -381,6 +383,8 @@ def test_a_batch_larger_than_the_data_is_refused(cohort: Cohort) -> None:
     [
         ("resnet50_patches", replace(PATCHES, patch_size=72), "patches of 72 px for .* 71 px"),
         ("resnet50_patches", replace(PATCHES, patch_size=31), "31 px for ResNet50"),
+        ("resnet50_patches", replace(PATCHES, patches_a_step=12), "multiple of 8, at most 16"),
+        ("resnet50_patches", replace(PATCHES, patches_a_step=24), "Found patches_a_step=24 with"),
         ("inception_v3", SETTINGS, "71 px for InceptionV3.*at least 75 px"),
     ],
 )
@@ -396,42 +400,3 @@ def test_missing_weights_are_refused_before_any_work(cohort: Cohort, tmp_path: P
     with pytest.raises(InputError, match="no weights at"):
         train("xception", cohort, SETTINGS, tmp_path / "bank", tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_patch_study_scores_validation_radiographs_and_leaves_the_test_set_alone(
-    cohort: Cohort, tmp_path: Path
-) -> None:
-    watched = Watched(cohort.images)
-    progress: list[tuple[int, int]] = []
-    study, curves = patch_study(
-        replace(cohort, images=watched),
-        SETTINGS,
-        ((1, 64), (4, 32)),
-        tmp_path,
-        progress=lambda done, n: progress.append((done, n)),
-    )
-    assert watched.rows <= set(cohort.rows("train")) | set(cohort.rows("validation"))
-    assert set(cohort.rows("validation")) <= watched.rows
-    assert list(study) == [
-        "patch_count",
-        "patch_size",
-        "pixels",
-        "budget",
-        "patches_a_step",
-        "loss",
-        "val_loss",
-        "mae_months",
-        "errors_months",
-    ]
-    assert study["pixels"].tolist() == [64**2, 4 * 32**2]
-    assert study["budget"].tolist() == [64**2 / SIZE**2, 4 * 32**2 / SIZE**2]
-    assert study["patches_a_step"].tolist() == [8, 32]
-    for row in study.itertuples():
-        assert len(row.errors_months) == len(cohort.rows("validation"))
-        assert row.mae_months == pytest.approx(row.errors_months.mean())
-    # One epoch each, and the same number of steps whatever the patches.
-    steps = curves.groupby(["patch_count", "patch_size"])["step"]
-    assert steps.max().to_dict() == {(1, 64): 30, (4, 32): 30}
-    mean = curves.groupby("patch_count")["loss"].mean()
-    np.testing.assert_allclose(mean, study.set_index("patch_count")["loss"], rtol=1e-4)
-    assert progress[-1][0] == progress[-1][1]

@@ -13,27 +13,37 @@ from boneage_lib.evaluation.ensemble import (
     WEIGHTINGS,
     combine,
     ensemble_study,
+    ensembles_of,
     fit_weights,
     weights_for,
 )
+from boneage_lib.evaluation.ensemble_robustness import ensemble_robustness
 from boneage_lib.evaluation.groups import (
     age_weighted_mae,
     by_group,
     calibration,
     evaluate_by_group,
 )
-from boneage_lib.evaluation.intervals import bootstrap_interval, fisher_interval
+from boneage_lib.evaluation.intervals import (
+    bootstrap_interval,
+    fisher_interval,
+    spread_interval,
+    student_interval,
+)
 from boneage_lib.evaluation.metrics import evaluate
+from boneage_lib.evaluation.patch_averages import patch_averages
 from boneage_lib.evaluation.predictions import (
     read_predictions,
     resampled,
     validate_predictions,
 )
-from boneage_lib.evaluation.printed import AS_PRINTED
+from boneage_lib.evaluation.printed import AS_PRINTED, COMPLETED
+from boneage_lib.evaluation.seeds import seed_study
 from boneage_lib.evaluation.summary import summary
 
 __all__ = [
     "AS_PRINTED",
+    "COMPLETED",
     "WEIGHTINGS",
     "age_weighted_mae",
     "bootstrap_interval",
@@ -42,7 +52,9 @@ __all__ = [
     "combine",
     "compare_all",
     "constant_guess",
+    "ensemble_robustness",
     "ensemble_study",
+    "ensembles_of",
     "error_correlation",
     "evaluate",
     "evaluate_by_group",
@@ -53,9 +65,13 @@ __all__ = [
     "limits_of_agreement",
     "lin_ccc",
     "paired_difference",
+    "patch_averages",
     "permutation_p",
     "read_predictions",
     "resampled",
+    "seed_study",
+    "spread_interval",
+    "student_interval",
     "summary",
     "validate_predictions",
     "weights_for",

@@ -2,8 +2,8 @@
 
 The paper gives the networks weights of 0.5, 0.1 and 0.1, which sum to 0.7. Taken at their word
 they apply to the normalized ages the networks put out, and pull every answer three tenths of the
-way to the mean age. Divided by their sum they are an average. Both are here, beside equal weights
-and weights fitted on the validation split.
+way to the mean age. Divided by their sum they are an average, and so they are with 0.8 in place of
+0.5. All are here, beside equal weights and weights fitted on the validation split.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.optimize import nnls
 
 from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.comparison import paired_difference
 from boneage_lib.evaluation.metrics import evaluate
-from boneage_lib.evaluation.predictions import align, validate_predictions
-from boneage_lib.evaluation.printed import AS_PRINTED
+from boneage_lib.evaluation.predictions import align
+from boneage_lib.evaluation.printed import AS_PRINTED, COMPLETED
 
 ATTENTION = "xception_attention"
-WEIGHTINGS = ("as_printed", "normalized", "equal", "fitted")
+WEIGHTINGS = ("as_printed", "normalized", "completed", "equal", "fitted")
+#: Those that name the three networks of the paper.
+_OF_THE_PAPER = ("as_printed", "normalized", "completed")
 
 Weights = dict[str, float]
 
@@ -38,8 +41,8 @@ def weights_for(
 
     Args:
         weighting: ``as_printed`` (0.5, 0.1, 0.1; sum 0.7), ``normalized`` (those divided by 0.7),
-            ``equal`` or ``fitted``.
-        members: networks; exactly the three with a printed weight for the first two weightings.
+            ``completed`` (0.8, 0.1, 0.1), ``equal`` or ``fitted``.
+        members: networks; exactly the three with a printed weight for the first three weightings.
         validation_tables: for ``fitted``: predictions of the validation split.
         normalizer: for ``fitted``.
 
@@ -60,6 +63,8 @@ def weights_for(
         raise InputError(
             f"Found members {sorted(members)}; the paper prints weights for {sorted(AS_PRINTED)}."
         )
+    if weighting == "completed":
+        return dict(COMPLETED)
     total = 1.0 if weighting == "as_printed" else sum(AS_PRINTED.values())
     return {name: weight / total for name, weight in AS_PRINTED.items()}
 
@@ -149,9 +154,14 @@ def ensemble_study(
         One row each: ``name``, ``kind`` (member or ensemble), ``weighting``, ``members``,
         ``weights`` (a dict), ``weight_sum``, the numbers of `evaluate` on test that have a place in
         a table, ``mae_train_months`` and ``mae_validation_months`` where those splits are there,
-        and for ensembles ``best_member`` with ``difference_months`` (ensemble minus best member),
+        and ``gap_months``, the second less the first, with Welch's interval ``gap_months_ci``.
+
+        For ensembles also ``best_member`` with ``difference_months`` (ensemble minus best member),
         its interval and ``wilcoxon_p``. The best member is the one with the least error on the test
         split itself, a choice in the member's favor: an ensemble that beats it has not been helped.
+        ``best_on_validation`` is the one that a user would have chosen, without a look at test,
+        with ``validation_best_difference_months`` and its interval, on test again. And
+        ``gap_less_members_months``, the gap less the mean of its members' gaps, with its interval.
         Missing cells are null in ``study.to_json(orient="records")``.
 
     Raises:
@@ -165,20 +175,26 @@ def ensemble_study(
         else None
     )
     records = [
-        _scores(name, "member", "", {name: 1.0}, aligned[name], normalizer, seed, confidence)
-        for name in aligned
+        _scores(name, "member", "", {name: 1.0}, parts, normalizer, seed, confidence)
+        for name, parts in by_split.items()
     ]
-    best = min(records, key=lambda record: float(record["mae_months"]))["name"]
-    for name, weighting, weights in _plans(list(aligned), validation, normalizer):
-        combined = combine(aligned, weights, normalizer)
-        record = _scores(
-            name, "ensemble", weighting, weights, combined, normalizer, seed, confidence
-        )
-        against = paired_difference(
-            _by_split(name, combined)["test"], by_split[best]["test"], seed, confidence
-        )
+    best, chosen = (
+        min(records, key=lambda record: float(record.get(key, np.inf)))["name"]
+        for key in ("mae_months", "mae_validation_months")
+    )
+    for name, weighting, weights in ensembles_of(list(aligned), validation, normalizer):
+        parts = _by_split(name, combine(aligned, weights, normalizer))
+        record = _scores(name, "ensemble", weighting, weights, parts, normalizer, seed, confidence)
+        against = paired_difference(parts["test"], by_split[best]["test"], seed, confidence)
         kept = ("difference_months", "difference_months_ci", "wilcoxon_p")
-        records.append(record | {"best_member": best} | {key: against[key] for key in kept})
+        record |= {"best_member": best} | {key: against[key] for key in kept}
+        if validation is not None:
+            against = paired_difference(parts["test"], by_split[chosen]["test"], seed, confidence)
+            record |= {"best_on_validation": chosen} | {
+                f"validation_best_{key}": against[key] for key in kept[:2]
+            }
+        members = [by_split[member] for member in weights]
+        records.append(record | _gap_less_members(parts, members, confidence))
     return pd.DataFrame(records)
 
 
@@ -188,12 +204,18 @@ def _by_split(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(split): rows for split, rows in table.groupby("split", sort=False)}
 
 
-def _plans(
+def ensembles_of(
     names: list[str],
     validation: Mapping[str, pd.DataFrame] | None,
     normalizer: AgeNormalizer,
 ) -> list[tuple[str, str, Weights]]:
-    """Name, weighting and weights of every ensemble that these networks allow."""
+    """Name, weighting and weights of every ensemble that these networks allow.
+
+    Args:
+        names: networks.
+        validation: predictions of the validation split by network; None: no weights are fitted.
+        normalizer: months to z-scores, as used in training.
+    """
     plain = [name for name in names if name != ATTENTION]
     plans = []
     for members, weightings in ((plain, WEIGHTINGS), (names, ("equal", "fitted"))):
@@ -202,7 +224,7 @@ def _plans(
         for weighting in weightings:
             if weighting == "fitted" and validation is None:
                 continue
-            if weighting in ("as_printed", "normalized") and set(members) != set(AS_PRINTED):
+            if weighting in _OF_THE_PAPER and set(members) != set(AS_PRINTED):
                 continue
             suffix = " with attention" if members is names else ""
             weights = weights_for(weighting, members, validation, normalizer)
@@ -215,13 +237,12 @@ def _scores(
     kind: str,
     weighting: str,
     weights: Weights,
-    table: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
     normalizer: AgeNormalizer,
     seed: int,
     confidence: float,
 ) -> dict[str, Any]:
     """One row of the study: who averages, and how it does on each split."""
-    parts = _by_split(name, table)
     scores = evaluate(parts["test"], normalizer, seed, confidence)
     kept = ("n", "mae_months", "mae_months_ci", "rmse_months", "rmse_months_ci", "bias_months")
     record = {
@@ -233,9 +254,43 @@ def _scores(
         "weight_sum": sum(weights.values()),
         **{key: scores[key] for key in (*kept, "mse_z", "rmse_z", "pearson_r")},
     }
-    for split in ("train", "validation"):
-        if split in parts:
-            rows = validate_predictions(parts[split])
-            error = (rows["predicted_months"] - rows["boneage_months"]).abs()
-            record[f"mae_{split}_months"] = float(error.mean())
+    errors = {split: _errors(parts[split]) for split in ("train", "validation") if split in parts}
+    record |= {f"mae_{split}_months": float(error.mean()) for split, error in errors.items()}
+    if len(errors) == 2:
+        record["gap_months"] = float(errors["validation"].mean() - errors["train"].mean())
+        record["gap_months_ci"] = _welch(errors["validation"], errors["train"], confidence)
     return record
+
+
+def _gap_less_members(
+    parts: Mapping[str, pd.DataFrame],
+    members: Sequence[Mapping[str, pd.DataFrame]],
+    confidence: float,
+) -> dict[str, Any]:
+    """How much smaller an ensemble's gap is than its members' on average, radiograph by radiograph.
+
+    An ensemble and its members err on the same radiographs, so the difference is far better known
+    than either gap.
+    """
+    if not {"train", "validation"} <= set(parts):
+        return {}
+    validation, train = (
+        _errors(parts[split]) - np.mean([_errors(member[split]) for member in members], axis=0)
+        for split in ("validation", "train")
+    )
+    return {
+        "gap_less_members_months": float(validation.mean() - train.mean()),
+        "gap_less_members_months_ci": _welch(validation, train, confidence),
+    }
+
+
+def _errors(table: pd.DataFrame) -> np.ndarray:
+    return (table["predicted_months"] - table["boneage_months"]).abs().to_numpy()
+
+
+def _welch(a: np.ndarray, b: np.ndarray, confidence: float) -> list[float] | None:
+    """Welch's interval of the difference of two means; None where one of them never varies."""
+    if min(len(a), len(b)) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    found = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
+    return [float(found.low), float(found.high)]

@@ -13,6 +13,7 @@ from boneage_lib.inputs.batches import Recipe, draw_view, number_uses, view_batc
 from boneage_lib.inputs.patches import (
     TABLE_5,
     check_patches,
+    grid_corners,
     pixel_budget,
     random_corners,
     scaled_patch,
@@ -30,6 +31,7 @@ __all__ = [
     "check_patches",
     "crop",
     "draw_view",
+    "grid_corners",
     "number_uses",
     "pixel_budget",
     "random_corners",

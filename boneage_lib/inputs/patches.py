@@ -1,4 +1,4 @@
-"""Random square patches and their pixel budget (section IV, Table 5)."""
+"""Square patches at random places or on a grid, and their pixel budget (section IV, Table 5)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,35 @@ def random_corners(
     """
     check_patches(count, patch_size, image_size)
     return rng.integers(0, image_size - patch_size, size=(count, 2), endpoint=True)
+
+
+def grid_corners(image_size: int, patch_size: int, count: int = 7) -> np.ndarray:
+    """Top-left corners of ``count`` × ``count`` patches that cover the whole radiograph.
+
+    Section II: seven by seven patches of 224 pixels, evenly spaced over 500, are the 49
+    overlapping patches of the challenge's second place.
+
+    Args:
+        image_size: side of the radiograph, pixels.
+        patch_size: side of a patch, pixels.
+        count: patches along each side.
+
+    Returns:
+        int64 (count², 2) of (row, column), row by row; the first and last lie on the borders, the
+        others at even distances, to the nearest pixel.
+
+    Raises:
+        InputError: the patch is larger than the radiograph, no patch is asked for, or so few that
+            they would leave gaps.
+    """
+    check_patches(count, patch_size, image_size)
+    if count * patch_size < image_size:
+        raise InputError(
+            f"Found {count} patches of {patch_size} px along a radiograph of {image_size} px; "
+            f"expected at least {-(-image_size // patch_size)}, which leave no gap."
+        )
+    places = np.rint(np.linspace(0, image_size - patch_size, count)).astype(np.int64)
+    return np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def check_patches(count: int, patch_size: int, image_size: int) -> None:

@@ -6,6 +6,7 @@ from boneage_lib.networks.backbones import (
     as_expected,
     frozen_backbone,
 )
+from boneage_lib.networks.flops import count_flops, describe
 from boneage_lib.networks.heads import (
     NETWORKS,
     FeatureScale,
@@ -23,6 +24,8 @@ __all__ = [
     "as_expected",
     "build",
     "build_head",
+    "count_flops",
+    "describe",
     "frozen_backbone",
     "network",
 ]

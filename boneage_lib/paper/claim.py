@@ -36,6 +36,7 @@ class Claim:
         interval: its interval, (low, high), where there is one.
         verdict: one of `Verdict`, always computed.
         reason: why the verdict follows.
+        measured_in: notebook that measures it, and after ``#`` the figure or heading there.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Claim:
     interval: tuple[float, float] | None
     verdict: Verdict
     reason: str
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verdict", Verdict(self.verdict))
@@ -64,7 +66,7 @@ def ledger(claims: Iterable[Claim]) -> pd.DataFrame:
         low, high = row.pop("interval") or (None, None)
         rows.append(row | {"low": low, "high": high, "verdict": claim.verdict.value})
     order = ["id", "statement", "place", "test", "measured", "value", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*order, "verdict", "reason"])
+    table = pd.DataFrame(rows, columns=[*order, "verdict", "reason", "measured_in"])
     if repeated := table.loc[table["id"].duplicated(), "id"].tolist():
         raise InputError(f"Found claims {repeated} more than once; expected every id once.")
     for name in ("value", "low", "high"):

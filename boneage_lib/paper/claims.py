@@ -1,18 +1,27 @@
-"""All claims of the paper: those that arithmetic decides and those that need a run."""
+"""All claims of the paper: those that arithmetic, the built networks, or a run decide."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pandas as pd
 
+from boneage_lib.paper.built_claims import built_claims
+from boneage_lib.paper.choice_claims import choice_claims
 from boneage_lib.paper.claim import Claim, Verdict
 from boneage_lib.paper.design_claims import design_claims
+from boneage_lib.paper.ensemble_claims import ensemble_claims
 from boneage_lib.paper.findings import Results
 from boneage_lib.paper.label_claims import label_claims
 from boneage_lib.paper.network_claims import network_claims
+from boneage_lib.paper.patch_claims import patch_claims
+from boneage_lib.paper.region_claims import region_claims
 from boneage_lib.paper.score_claims import score_claims
-from boneage_lib.paper.study_claims import study_claims
+from boneage_lib.paper.statements import statements
+from boneage_lib.paper.training_claims import training_claims
+
+__all__ = ["built_claims", "exact_claims", "in_order", "measured_claims", "not_testable"]
 
 
 def exact_claims(histogram: pd.DataFrame | None = None) -> list[Claim]:
@@ -21,7 +30,14 @@ def exact_claims(histogram: pd.DataFrame | None = None) -> list[Claim]:
     Args:
         histogram: columns split, female, months, count; RSNA's own by default.
     """
-    return [*label_claims(histogram), *design_claims(), *score_claims()]
+    return in_order(
+        [
+            *label_claims(histogram),
+            *design_claims(),
+            *choice_claims(histogram),
+            *score_claims(),
+        ]
+    )
 
 
 def measured_claims(run_results: Results) -> list[Claim]:
@@ -35,13 +51,41 @@ def measured_claims(run_results: Results) -> list[Claim]:
     Args:
         run_results: ``cohort_kind`` ("synthetic" or "rsna"), ``weights`` ("random", or where the
             backbones' weights came from), ``n_train`` (training radiographs), and as far as the run
-            made them: ``metrics`` ({network: {"test" and, with repeats, "test_resampled":
-            `evaluate`'s numbers}}), ``paired`` (records of `compare_all` on test), ``ensemble``
-            (records of `ensemble_study`), ``patch_size_study`` (records with ``patch_size`` in
-            pixels, ``mae_months`` on validation, and any number of seeds) and ``cost`` ({network:
-            {"gflops": per radiograph, "images_per_second": measured}}).
+            made them:
+
+            - ``metrics``: {network: ``test`` and, with repeats, ``test_resampled``, `evaluate`'s
+              numbers; ``seeds``, see `boneage_lib.report.results.over_seeds`}
+            - ``paired``: records of `compare_all` on test
+            - ``regions``: the same on parts of the age axis, with ``region`` "edge" or "center"
+            - ``error_correlation``: {network: {network: r}} on test
+            - ``age_weighted``: {network: mean absolute error with every age band alike, months}
+            - ``rulers``: {network: ``rmse_z`` by train's mean and standard deviation and
+              ``rmse_z_own`` by the resampled test set's own}
+            - ``histories``: {network: ``val_loss`` and ``learning_rate``, lists over epochs}
+            - ``settings``: {network: its settings}
+            - ``ensemble``: records of `ensemble_study`; ``ensemble_robustness``: records with
+              ``name``, ``increase_difference_months`` and its ``…_ci``, ``best_member``;
+              ``ensemble_over_seeds``: the same with ``deviation_difference_months`` and
+              ``steadiest_member``
+            - ``patch_size_study``: records with ``patch_size`` (pixels), ``loss`` (z²) and
+              ``mae_months`` on validation, perhaps with ``low`` and ``high``; ``patch_size_fair``:
+              the same with ``seed``, after equal numbers of updates
+            - ``patches_at_test``: records with ``places`` ("random" or "grid"), ``patches``,
+              ``combined`` ("mean" or "median"), ``mae_months``, ``lowest`` and ``highest`` over
+              draws, and ``difference_months``, ``difference_low``, ``difference_high`` to three
+              random patches
+            - ``ablations``: {``schedules``, ``resampling``, ``input_form``: {``arms``: {arm:
+              ``seed`` and ``mae_months``, lists}, ``updates``: {arm: optimizer steps}}}
     """
-    claims = [*network_claims(run_results), *study_claims(run_results)]
+    claims = in_order(
+        [
+            *network_claims(run_results),
+            *region_claims(run_results),
+            *training_claims(run_results),
+            *patch_claims(run_results),
+            *ensemble_claims(run_results),
+        ]
+    )
     why_not = not_testable(run_results)
     if why_not is None:
         return claims
@@ -51,6 +95,12 @@ def measured_claims(run_results: Results) -> list[Claim]:
         else replace(claim, verdict=Verdict.NOT_TESTABLE, reason=why_not)
         for claim in claims
     ]
+
+
+def in_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims in the order of ``statements.csv``."""
+    order = list(statements())
+    return sorted(claims, key=lambda claim: order.index(claim.id))
 
 
 def not_testable(run_results: Results) -> str | None:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from boneage_lib.paper.claim import Claim, Verdict, by_match, rounds_to
-from boneage_lib.paper.published import TABLE_1, TABLE_2, TABLE_3, TABLE_5, TITLES, limits, number
+from boneage_lib.paper.published import TABLE_1, TABLE_2, TABLE_3, TABLE_5, limits, number
+from boneage_lib.paper.statements import stated
 
 FEATURES = 2048  # channels after global average pooling, the same in all three backbones
 ARCHIVE_GB = {"training": 9.6, "validation": 1.1}  # RSNA's own zip files
@@ -55,10 +56,8 @@ def patches_overlap(patch: int, image: int, patches: int, seed: int = 0) -> floa
 def _parameters() -> list[Claim]:
     heads = head_parameters()
     rows = [
-        Claim(
+        stated(
             f"table-3-{network.replace('_', '-')}",
-            f"{TITLES[network]}: {row.total:,} parameters, {row.trainable:,} of them trainable.",
-            "Table 3",
             "Count the head of section V; add the frozen backbone.",
             f"{heads[network]:,} trainable + {row.frozen:,} frozen = "
             f"{heads[network] + row.frozen:,}",
@@ -75,10 +74,8 @@ def _parameters() -> list[Claim]:
     share = xception.total / inception.total
     return [
         *rows,
-        Claim(
+        stated(
             "xception-size",
-            "Xception takes 79.66 MB, its trainable part 81.58 KB.",
-            "section V-B",
             "Four bytes a parameter, 1,024 bytes a KB.",
             f"{megabytes:.2f} MB, {kilobytes:.2f} KB",
             megabytes,
@@ -91,11 +88,8 @@ def _parameters() -> list[Claim]:
             ),
             "The sizes follow from the counts.",
         ),
-        Claim(
+        stated(
             "xception-fewer-trainable",
-            'Xception trains only 20,885 parameters, "making the whole network less '
-            'computational expensive".',
-            "section V-B",
             "Ratio of trainable and of all parameters to InceptionV3's.",
             f"{ratio:.0f} times fewer trainable; {share:.0%} of all parameters",
             ratio,
@@ -115,10 +109,8 @@ def _patches() -> list[Claim]:
         int(number("patch_size")), int(number("image_size")), int(number("patches_per_image"))
     )
     return [
-        Claim(
+        stated(
             "table-5-budget",
-            "3 patches of 224², 9 of 128², 36 of 64² and 150 of 32² are compared.",
-            "Table 5",
             "Pixels a radiograph, and their share of 500².",
             "; ".join(
                 f"{s.patches} × {s.size}² = {s.pixels:,} ({share:.0%})"
@@ -130,10 +122,8 @@ def _patches() -> list[Claim]:
             f"The settings take {min(shares):.0%} to {max(shares):.0%} of a radiograph's pixels: "
             "a fair comparison of sizes as far as pixels go.",
         ),
-        Claim(
+        stated(
             "table-5-batches",
-            "The comparison of Table 5 shows the effect of number and size of patches.",
-            "section VI-B, Figure 5",
             "Patches in a batch of 8 radiographs.",
             ", ".join(f"{batch:,}" for batch in batches) + " patches a batch",
             float(max(batches)),
@@ -142,10 +132,8 @@ def _patches() -> list[Claim]:
             "The batch grows with the number of patches, so that its effect and that of patch size "
             "cannot be told apart; and the curves are training losses of one epoch.",
         ),
-        Claim(
+        stated(
             "overlapping-patches",
-            "ResNet50 sees overlapping patches of 224 × 224.",
-            "section V-D",
             "Probability that any two of three random patches of one radiograph overlap.",
             f"{overlap:.4f}",
             overlap,
@@ -167,10 +155,8 @@ def _settings() -> list[Claim]:
     steps = math.ceil(TABLE_1["train"].samples / number("batch_size"))
     mean_rate = float(np.geomspace(first, last, steps).mean())
     return [
-        Claim(
+        stated(
             "training-set-size",
-            "The training set is over 10 GB.",
-            "section III",
             "Sizes of RSNA's archives.",
             f"{training} GB; with validation {training + validation:.1f} GB",
             training,
@@ -178,10 +164,8 @@ def _settings() -> list[Claim]:
             by_match([training > printed_gb, training + validation > printed_gb]),
             "Just under 10 GB by itself, just over with the validation set.",
         ),
-        Claim(
+        stated(
             "plateau-callback",
-            f"ReduceLROnPlateau lowers the learning rate within {epochs:g} epochs.",
-            "section III",
             "Keras' default patience against the number of epochs.",
             f"patience {KERAS_PLATEAU_PATIENCE} of {epochs:g} epochs",
             float(KERAS_PLATEAU_PATIENCE),
@@ -189,22 +173,19 @@ def _settings() -> list[Claim]:
             Verdict.AMBIGUOUS if epochs <= KERAS_PLATEAU_PATIENCE else Verdict.CONFIRMED,
             "No patience is given; with Keras' default the callback can never fire.",
         ),
-        Claim(
+        stated(
             "learning-rate-decay",
-            "An exponential decay from 1e-3 to 1e-5 within each epoch is slower than a constant.",
-            "section III",
             f"Mean learning rate of the sawtooth over {steps:,} batches of 8.",
-            f"mean {mean_rate:.2e}, {first / mean_rate:.1f} times below the constant",
+            f"mean {mean_rate:.2e}, {first / mean_rate:.1f} times below the constant; a factor of "
+            f"{(last / first) ** (1 / (steps - 1)):.5f} a step",
             mean_rate,
             None,
             Verdict.AMBIGUOUS if mean_rate < first / 2 else Verdict.CONFIRMED,
             "The two schedules differ in their mean rate, not only in form, so that slower "
             "progress says little about decay.",
         ),
-        Claim(
+        stated(
             "shear",
-            "Images are augmented by a shear of 0.01.",
-            "Table 2",
             f"Displacement at the edge of {side:g} pixels, in degrees and in radians.",
             f"{degrees:.2f} px if degrees (Keras), {radians:.1f} px if radians",
             degrees,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from scipy import stats
+
 from boneage_lib.paper.claim import Verdict
 from boneage_lib.paper.published import TITLES
 
@@ -32,6 +35,38 @@ def difference(run_results: Results, a: str, b: str) -> Difference | None:
         point, (low, high) = record["difference_months"], ci
         return (point, low, high) if record["a"] == a else (-point, -high, -low)
     return None
+
+
+def over_seeds(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Difference | None:
+    """Mean of a minus b over the seeds that both have, with Student's 95 % interval; None below 2.
+
+    Args:
+        a: ``seed`` and ``mae_months``, lists of the same length.
+        b: the same of what it is compared with.
+    """
+    if not a or not b:
+        return None
+    of_a, of_b = (dict(zip(x["seed"], x["mae_months"], strict=True)) for x in (a, b))
+    found = np.array([of_a[seed] - of_b[seed] for seed in of_a if seed in of_b], dtype=float)
+    if len(found) < 2:
+        return None
+    half = float(stats.t.ppf(0.975, len(found) - 1) * stats.sem(found))
+    mean = float(found.mean())
+    return mean, mean - half, mean + half
+
+
+def seeds_of(run_results: Results, network: str, split: str = "test") -> dict[str, Any] | None:
+    """Seeds of a network and the errors of a split, as `over_seeds` takes them."""
+    seeds = ((run_results.get("metrics") or {}).get(network) or {}).get("seeds")
+    if not seeds or split not in seeds:
+        return None
+    return {"seed": seeds["seed"], "mae_months": seeds[split]["mae_months"]}
+
+
+def told(found: Difference) -> str:
+    """A difference in words: ``-1.20 months (-2.00 to -0.40)``."""
+    point, low, high = found
+    return f"{point:+.2f} months ({low:+.2f} to {high:+.2f})"
 
 
 def lower_error(differences: Sequence[Difference]) -> tuple[Verdict, str]:
@@ -71,6 +106,25 @@ def compared(
         "value": weakest[0],
         "interval": weakest[1:],
         "verdict": verdict,
-        "reason": f"Claimed: {claimed} error; {reason}. Trained on "
-        f"{run_results.get('n_train', 'an unknown number of')} radiographs.",
+        "reason": f"Claimed: {claimed} error; {reason}. {trained_on(run_results)}",
     }
+
+
+def trained_on(run_results: Results) -> str:
+    """A sentence that says on how many radiographs a result rests."""
+    n_train = run_results.get("n_train")
+    return (
+        f"Trained on {'an unknown number of' if n_train is None else f'{n_train:,}'} radiographs."
+    )
+
+
+def no_gain(found: Difference) -> tuple[Verdict, str]:
+    """Verdict on "the first has no lower error than the second", from their difference."""
+    point, low, high = found
+    if low > 0:
+        return Verdict.CONFIRMED, "the interval lies above zero: its error is larger"
+    if high < 0:
+        return Verdict.CONTRADICTED, "the interval lies below zero: its error is smaller"
+    if point >= 0:
+        return Verdict.APPROXIMATELY, "the interval includes zero"
+    return Verdict.AMBIGUOUS, "the interval includes zero, and the error is smaller on average"

@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.data.histogram import load_histogram, table1
-from boneage_lib.data.normalization import Ages, perfect_predictor_floor
+from boneage_lib.data.normalization import Ages, normalization_floor, perfect_predictor_floor
 from boneage_lib.paper.claim import Claim, Verdict, by_match, rounds_to
 from boneage_lib.paper.published import (
     TABLE_1,
-    TABLE_1_FEMALE_HEADING,
     TABLE_6,
     TEXT,
     TITLES,
     limits,
     number,
 )
+from boneage_lib.paper.statements import stated
 
 DRAWS_PER_CELL = 10  # 200 draws over 20 cells: a resampled test set of the size of the test set
 TOLERATED_FLOOR_Z = 0.05  # far below the least RMSE of Table 6; a larger floor colors the results
@@ -58,7 +58,7 @@ def label_claims(histogram: pd.DataFrame | None = None) -> list[Claim]:
 
 def _table_1(histogram: pd.DataFrame) -> list[Claim]:
     counted = table1(histogram).set_index("split")
-    printed_total, place = int(number("radiographs")), "Table 1, section IV"
+    printed_total = int(number("radiographs"))
     total = sum(row.samples for row in TABLE_1.values())
     sizes = {split: int(counted["n"][split]) for split in TABLE_1}
     means = {split: float(counted["mean_months"][split]) for split in TABLE_1}
@@ -70,10 +70,8 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
         rounds_to(100 * shares[s], row.female_share, 2) for s, row in TABLE_1.items()
     ]
     return [
-        Claim(
+        stated(
             "table-1-sizes",
-            "12,611 training, 1,425 validation and 200 test radiographs, 14,236 in all.",
-            place,
             "Add the rows; count RSNA's labels.",
             f"{' + '.join(f'{n:,}' for n in sizes.values())} = {sum(sizes.values()):,}",
             float(sum(sizes.values())),
@@ -83,10 +81,8 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
             ),
             "The printed rows against their printed sum and against the label files.",
         ),
-        Claim(
+        stated(
             "table-1-ages",
-            "Mean ages of 127, 127 and 132 months.",
-            "Table 1",
             "Mean of RSNA's labels by split, rounded.",
             ", ".join(f"{split} {mean:.1f}" for split, mean in means.items()),
             means["train"],
@@ -94,10 +90,8 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
             by_match(rounds_to(means[s], row.mean_months, 0) for s, row in TABLE_1.items()),
             "Means of the label files against the printed whole months.",
         ),
-        Claim(
+        stated(
             "table-1-female",
-            "Shares of girls of 0.46, 0.46 and 0.5.",
-            "Table 1",
             "Share of girls among RSNA's labels by split, rounded.",
             ", ".join(f"{split} {share:.3f}" for split, share in shares.items()),
             shares["train"],
@@ -105,10 +99,8 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
             by_match(share_matches),
             "Read as fractions of one.",
         ),
-        Claim(
+        stated(
             "table-1-female-heading",
-            f'The same column is headed "{TABLE_1_FEMALE_HEADING}".',
-            "Table 1",
             "Compare the printed numbers with percentages.",
             ", ".join(f"{split} {100 * share:.1f} %" for split, share in shares.items()),
             100 * shares["train"],
@@ -116,10 +108,8 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
             by_match(percent_matches),
             "The column holds fractions, not percentages.",
         ),
-        Claim(
+        stated(
             "age-range",
-            "Bone ages span 1 to 228 months.",
-            "section IV",
             "Least and greatest label over all splits.",
             f"{youngest:g} to {oldest:g} months; test alone {counted['min']['test']:g} to "
             f"{counted['max']['test']:g}",
@@ -133,19 +123,20 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
 
 def _resampling(histogram: pd.DataFrame) -> list[Claim]:
     ages = {split: Ages.of(histogram, split) for split in TABLE_1}
-    test = ages["test"]
+    train, test = ages["train"], ages["test"]
     draws = DRAWS_PER_CELL * len(test.cells)
     distinct = test.distinct(DRAWS_PER_CELL)
     occupied = all(len(split.cells) == 20 for split in ages.values())
     uniform = Verdict.CONFIRMED if distinct > 0.9 * draws else Verdict.APPROXIMATELY
-    both = perfect_predictor_floor(ages["train"], test, (True, True))
-    one = perfect_predictor_floor(ages["train"], test, (True, False))
+    both = perfect_predictor_floor(train, test, (True, True))
     colored = both > TOLERATED_FLOOR_Z
+    floors = normalization_floor(histogram).query("normalization == 'own' and train_resampled")
+    alike, apart = floors.query("split_resampled"), floors.query("not split_resampled")
+    stds = [train.moments(resampled)[1] for resampled in (False, True)]
+    shrink = (stds[0] / stds[1]) ** 2
     return [
-        Claim(
+        stated(
             "resampled-test-set",
-            "Every dataset, the test set included, is resampled to uniform age and sex.",
-            "section IV, Figure 2",
             f"Expected different radiographs among {DRAWS_PER_CELL} draws from each of 10 age "
             "bins × 2 sexes of the test set.",
             f"{distinct:.0f} different radiographs in {draws} draws; cells hold "
@@ -158,14 +149,25 @@ def _resampling(histogram: pd.DataFrame) -> list[Claim]:
             if occupied
             else "Some cells hold nobody, so that no draw is uniform.",
         ),
-        Claim(
-            "normalized-apart",
-            "Ages are normalized by mean and standard deviation of the re-distributed dataset.",
-            "section IV",
-            "RMSE of a perfect predictor whose train and test ages are normalized each alone.",
-            f"{both:.3f} z with both resampled; {one:.2f} z with train resampled and test not",
-            both,
+        stated(
+            "resampling-changes-unit",
+            "Variance of the training ages before resampling and after, the unit of a z-loss.",
+            f"standard deviation {stds[0]:.1f} months before, {stds[1]:.1f} after; the same errors "
+            f"in months give {shrink:.2f} of the loss",
+            shrink,
             None,
+            Verdict.AMBIGUOUS if shrink < 0.9 else Verdict.CONFIRMED,
+            "The loss falls by the change of unit alone, whatever the network has learned: only "
+            "errors in months can show an improvement.",
+        ),
+        stated(
+            "normalized-apart",
+            "RMSE of a perfect predictor whose train and test ages are normalized each alone.",
+            f"with both resampled {_range(alike['rmse_z'])} z ({_range(alike['rmse_months'], 1)} "
+            f"months); with train resampled and the other not {_range(apart['rmse_z'])} z "
+            f"({_range(apart['rmse_months'], 1)} months)",
+            both,
+            (float(alike["rmse_z"].min()), float(alike["rmse_z"].max())),
             Verdict.AMBIGUOUS if colored else Verdict.CONFIRMED,
             "Whether each set is normalized by itself is not said; if so, even a perfect network "
             "has an error. Here the training split's mean and standard deviation serve all."
@@ -173,6 +175,11 @@ def _resampling(histogram: pd.DataFrame) -> list[Claim]:
             else "Normalizing each set by itself costs next to nothing.",
         ),
     ]
+
+
+def _range(values: pd.Series, decimals: int = 2) -> str:
+    """Least to greatest, in words."""
+    return f"{values.min():.{decimals}f} to {values.max():.{decimals}f}"
 
 
 def _units(histogram: pd.DataFrame) -> list[Claim]:
@@ -187,12 +194,11 @@ def _units(histogram: pd.DataFrame) -> list[Claim]:
     mildest = float(least["inception_v3"] * np.sqrt(2 / np.pi))
     winners = limits("winners_mad")
     return [
-        Claim(
+        stated(
             "table-6-months",
-            "MSE 0.19, 0.18 and 0.06; RMSE 0.44, 0.42 and 0.24, without a unit.",
-            "Table 6",
             "RMSE times the standard deviation of train or test, resampled or not.",
-            f"RMSE in months: {in_months}",
+            f"RMSE in months: {in_months}; the challenge's best five have a mean absolute error of "
+            f"{winners[0]} to {winners[1]}",
             float(least["resnet50_patches"]),
             (
                 float(least["resnet50_patches"]),
@@ -201,10 +207,8 @@ def _units(histogram: pd.DataFrame) -> list[Claim]:
             Verdict.AMBIGUOUS if ratio > 1.1 else Verdict.CONFIRMED,
             f"The readings differ by a factor of {ratio:.2f}, and the text does not choose.",
         ),
-        Claim(
+        stated(
             "replication-of-winner",
-            "The winning model of the challenge was successfully replicated (InceptionV3).",
-            "section VII",
             "Mean absolute error that the printed MSE implies under the mildest reading, if errors "
             "are normal, against the winners' 4.2 to 4.5 months.",
             f"{mildest:.1f} months against {winners[0]} to {winners[1]}",

@@ -138,6 +138,7 @@ TEXT = {
     "batch_size": Printed(8, "radiographs", "section IV"),
     "patches_per_image": Printed(3, "", "section IV"),
     "patch_size": Printed(224, "pixels", "section IV"),
+    "edges": Printed((-1.5, 1.5), "z", "section VI-C"),
     "patch_batch": Printed(24, "patches", "section IV"),
     "patch_rotation": Printed(5, "degrees", "section IV"),
     "patch_horizontal_flip": Printed(True, "", "section IV"),

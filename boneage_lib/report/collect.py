@@ -1,28 +1,27 @@
-"""Bring a run's networks together: scores, comparisons, ensembles, and what the claims ask for."""
+"""Bring a run's networks together: scores, comparisons and ensembles."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import (
     combine,
     compare_all,
+    ensemble_robustness,
     ensemble_study,
     error_correlation,
+    seed_study,
     weights_for,
 )
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report.provenance import write_provenance
-from boneage_lib.report.results import metrics
-from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.results import metrics, seed_predictions
+from boneage_lib.report.run import Run
 
 #: Notebook that trains each network.
 NOTEBOOK_OF = {
@@ -43,7 +42,8 @@ class Comparison:
     Attributes:
         metrics: what ``results/metrics.json`` holds: ``data``, ``networks`` (each with
             ``validation``, ``test``, ``test_resampled``, ``constant``, ``against_constant``;
-            ``ensemble`` among them), ``paired``, ``ensemble`` and ``bases``.
+            ``ensemble`` among them), ``paired``, ``ensemble``, ``bases`` and, empty where a run
+            cannot tell, ``ensemble_over_seeds`` and ``ensemble_robustness``.
         histories: by network, see `boneage_lib.training`.
     """
 
@@ -61,6 +61,16 @@ class Comparison:
         return pd.DataFrame(self.metrics["ensemble"])
 
     @property
+    def over_seeds(self) -> pd.DataFrame:
+        """What seeds change, see `boneage_lib.evaluation.seed_study`; empty after one seed."""
+        return pd.DataFrame(self.metrics.get("ensemble_over_seeds", []))
+
+    @property
+    def robustness(self) -> pd.DataFrame:
+        """On changed radiographs, see `boneage_lib.evaluation.ensemble_robustness`, or empty."""
+        return pd.DataFrame(self.metrics.get("ensemble_robustness", []))
+
+    @property
     def constant_mae_months(self) -> float:
         """Error on test of the median training age for everyone, months."""
         first = next(iter(self.metrics["networks"].values()))
@@ -75,15 +85,22 @@ class RunComparison(Comparison):
         test: predictions of the test radiographs by network, the ensemble last.
         normalizer: between months and z-scores.
         error_correlation: between networks, on test.
+        changed: errors of members and ensembles by condition and strength, see
+            `boneage_lib.evaluation.ensemble_robustness`; empty where no network was asked.
     """
 
     test: dict[str, pd.DataFrame]
     normalizer: AgeNormalizer
     error_correlation: pd.DataFrame
+    changed: pd.DataFrame
 
 
 def collect(run: Run, seed: int = 0) -> RunComparison:
-    """Compare and average a run's networks; writes ``metrics.json`` and the ensemble's predictions.
+    """Compare and average a run's networks.
+
+    Writes ``metrics.json``, the ensemble's predictions, and as tables ``results/ensemble.csv``,
+    ``results/ensemble_over_seeds.csv`` where there are several seeds, and
+    ``results/ensemble_robustness.csv`` where networks were asked about changed radiographs.
 
     Args:
         run: where notebooks 03 to 06 have run.
@@ -124,6 +141,8 @@ def collect(run: Run, seed: int = 0) -> RunComparison:
     splits = {str(split): rows.reset_index(drop=True) for split, rows in averaged.groupby("split")}
     networks[ENSEMBLE] = metrics(splits, normalizer, seed) | {"constant": first["constant"]}
     study = ensemble_study(tables, normalizer, seed)
+    of_seeds = _over_seeds(run, results, normalizer, seed)
+    changed, robustness = _changed(run, study, normalizer, seed)
     measured = {
         "data": first["data"],
         "normalizer": first["normalizer"],
@@ -131,103 +150,55 @@ def collect(run: Run, seed: int = 0) -> RunComparison:
         "settings": {name: result["settings"] for name, result in results.items()},
         "networks": networks,
         "paired": compare_all(test, seed).to_dict("records"),
-        # Through pandas' own JSON, which writes null where a member has no value.
-        "ensemble": json.loads(study.to_json(orient="records", double_precision=10)),
+        "ensemble": _records(study),
+        "ensemble_over_seeds": _records(of_seeds),
+        "ensemble_robustness": _records(robustness),
     }
     run.write_json("metrics.json", measured)
     run.write_table("results/ensemble.csv", study)
+    for name, table in (("ensemble_over_seeds", of_seeds), ("ensemble_robustness", changed)):
+        (run.results / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run
+        if len(table):
+            run.write_table(f"results/{name}.csv", table)
     return RunComparison(
         measured,
         histories,
         test,
         normalizer,
         error_correlation({name: test[name] for name in TITLES}),
+        changed,
     )
 
 
-def claim_inputs(run: Run) -> dict[str, Any]:
-    """What `boneage_lib.paper.measured_claims` asks of a run; notebooks 07 and 08 make it."""
-    measured = run.read_json("metrics.json", "08_ensemble_analysis")
-    patches = run.read_table("results/patch_size_study.csv", "07_patch_size_study")
-    data = measured["data"]
-    return {
-        "metrics": measured["networks"],
-        "paired": measured["paired"],
-        "ensemble": measured["ensemble"],
-        "patch_size_study": patches.to_dict("records"),
-        "cohort_kind": data["cohort_kind"],
-        "weights": data["weights"],
-        "n_train": data["n_train"],
+def _over_seeds(
+    run: Run, results: dict[str, Any], normalizer: AgeNormalizer, seed: int
+) -> pd.DataFrame:
+    """`seed_study` of the seeds that all networks were trained with; empty for fewer than two."""
+    common = set.intersection(*(set(result["seeds"]["seed"]) for result in results.values()))
+    if len(common) < 2:
+        return pd.DataFrame()
+    tables = {
+        name: {
+            number: run.read_table(seed_predictions(name, number), NOTEBOOK_OF[name])
+            for number in sorted(common)
+        }
+        for name in results
     }
+    return seed_study(tables, normalizer, seed)
 
 
-def keep_claims(run: Run, exact: pd.DataFrame, measured: pd.DataFrame) -> None:
-    """Write ``results/claims.json``: what arithmetic decides, then what a run measures."""
-    both = pd.concat(
-        [exact.assign(needs="arithmetic"), measured.assign(needs="run")], ignore_index=True
-    )
-    run.write_json("claims.json", json.loads(both.to_json(orient="records")))
-    print(f"{len(both)} claims, {both['verdict'].value_counts().to_dict()}")
+def _changed(
+    run: Run, study: pd.DataFrame, normalizer: AgeNormalizer, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`ensemble_robustness` of the networks that were asked about changed radiographs."""
+    files = {name: run.results / "robustness" / f"{name}.csv" for name in TITLES}
+    tables = {name: pd.read_csv(file) for name, file in files.items() if file.is_file()}
+    if len(tables) < 2:
+        return pd.DataFrame(), pd.DataFrame()
+    return ensemble_robustness(tables, study, normalizer, seed)
 
 
-@dataclass(frozen=True)
-class Study(Comparison):
-    """A study kept under ``results/``.
-
-    Attributes:
-        name: its folder.
-        patch_size_study: see `boneage_lib.training.patch_study`.
-        claims: the measured rows of its ledger.
-        provenance: versions, commit, processor, seconds.
-    """
-
-    name: str
-    patch_size_study: pd.DataFrame
-    claims: pd.DataFrame
-    provenance: dict[str, Any]
-
-
-def published_study(name: str) -> Study:
-    """Read a study kept under ``results/``; raises InputError when there is none of that name."""
-    folder = project_root() / "results" / name
-    if not (folder / "metrics.json").is_file():
-        raise InputError(f"Found no study {name!r} under results/ (no metrics.json).")
-    measured = json.loads((folder / "metrics.json").read_text())
-    claims = pd.DataFrame(json.loads((folder / "claims.json").read_text()))
-    return Study(
-        metrics=measured,
-        histories={n: pd.read_csv(folder / "histories" / f"{n}.csv") for n in TITLES},
-        name=name,
-        patch_size_study=pd.read_csv(folder / "patch_size_study.csv"),
-        claims=claims[claims["needs"] == "run"],
-        provenance=json.loads((folder / "provenance.json").read_text()),
-    )
-
-
-def keep_study(run: Run, study: str) -> Path:
-    """Keep a run's numbers under ``results/<study>``: no picture, no label of a patient.
-
-    Predictions are kept by id without the labels; whoever has RSNA's files joins them.
-    """
-    folder = project_root() / "results" / study
-    if not run.provenance_file.is_file():
-        write_provenance(run, yaml.safe_load(run.parameters_file.read_text()))
-    for part in ("histories", "predictions"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    for name in ("metrics.json", "claims.json", "patch_size_study.csv", "patch_losses.csv"):
-        (folder / name).write_text((run.results / name).read_text())
-    for network in TITLES:
-        history = (run.histories / f"{network}.csv").read_text()
-        (folder / "histories" / f"{network}.csv").write_text(history)
-    for file in sorted(run.predictions.glob("*.csv")):
-        table = pd.read_csv(file)[["id", "split", "predicted_months"]]
-        table.to_csv(folder / "predictions" / file.name, index=False)
-    record = json.loads(run.provenance_file.read_text())
-    record["profile"] = {
-        key: value for key, value in record["profile"].items() if key not in ("weights",)
-    }
-    record["profile"]["cohort"].pop("folder", None)
-    # A resumed run finds features in its bank; its seconds would say nothing of what they cost.
-    record.pop("timing", None)
-    (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
-    return folder
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON, through pandas' own, which writes null where a member has no value."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=10))
+    return found

@@ -122,14 +122,20 @@ def head(run: Run, settings: dict[str, Any], notebook: str, seed: int) -> None:
 
 
 def patches(run: Run, settings: dict[str, Any], setting: int) -> None:
-    """Train one setting of the patch-size study, by its number from 0."""
-    from boneage_lib.training import train_patches
+    """Train one setting of the patch-size study, by its number from 0: as printed, then fairly."""
+    from boneage_lib.training import train_patches, train_patches_fairly
 
     plan, cohort = plan_of(PATCH_STUDY, settings), run.cohort()
+    count, size = table_5_at(cohort.size)[setting]
     train_patches(
+        cohort, plan.settings, count, size, run.bank, plan.weights, checkpoints=run.checkpoints
+    )
+    train_patches_fairly(
         cohort,
         plan.settings,
-        *table_5_at(cohort.size)[setting],
+        plan.seeds,
+        count,
+        size,
         run.bank,
         plan.weights,
         checkpoints=run.checkpoints,

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
 from boneage_lib.bases import weights_kind
 from boneage_lib.data import AgeNormalizer, Cohort
-from boneage_lib.evaluation import constant_guess, evaluate, paired_difference, resampled
+from boneage_lib.evaluation import (
+    bootstrap_interval,
+    constant_guess,
+    evaluate,
+    paired_difference,
+    resampled,
+    student_interval,
+)
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.run import Run
 
@@ -48,7 +55,9 @@ def keep(
         trained: the network that stands for its kind: its model, predictions and metrics are kept.
         cohort: what it was trained on.
         weights: its base's, see `boneage_lib.bases.find_weights`.
-        others: the same network trained with other seeds, of which the errors are kept.
+        others: the same network trained with other seeds, of which errors and predictions are kept:
+            where there are any, ``predictions/seeds/<network>-<seed>.csv`` holds those of each
+            seed.
 
     Returns:
         What ``results/<network>.json`` holds: ``data`` (see `describe_data`), ``settings``,
@@ -65,6 +74,10 @@ def keep(
     partial.replace(run.models / f"{name}.keras")
     run.write_table(f"histories/{name}.csv", trained.history, decimals=6)
     run.write_table(f"predictions/{name}.csv", trained.predictions)
+    for left in (run.predictions / "seeds").glob(f"{name}-*.csv"):
+        left.unlink()  # of an earlier run, perhaps with more seeds
+    for one in [trained, *others] if others else []:
+        run.write_table(seed_predictions(name, one.settings.seed), one.predictions)
 
     train_months = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
     tables = {
@@ -92,6 +105,11 @@ def keep(
     return result
 
 
+def seed_predictions(network: str, seed: int) -> str:
+    """Where a run keeps the predictions of one of several seeds, by its path in the folder."""
+    return f"predictions/seeds/{network}-{seed}.csv"
+
+
 def over_seeds(trainings: Sequence[Trained]) -> dict[str, Any]:
     """How the mean absolute error varies with the seed, months.
 
@@ -108,11 +126,7 @@ def over_seeds(trainings: Sequence[Trained]) -> dict[str, Any]:
             errors.append(float(error.mean()))
         found[split] = {"mae_months": errors, "mean": float(np.mean(errors))}
         if len(errors) > 1:
-            half = stats.t.ppf(0.975, len(errors) - 1) * stats.sem(errors)
-            found[split]["mean_ci"] = [
-                found[split]["mean"] - float(half),
-                found[split]["mean"] + float(half),
-            ]
+            found[split]["mean_ci"] = student_interval(errors)
     return found
 
 
@@ -128,3 +142,41 @@ def metrics(
         "test": evaluate(tables["test"], normalizer),
         "test_resampled": evaluate(resampled(tables["test"], seed=seed), normalizer, repeats=True),
     }
+
+
+def keep_patch_study(
+    run: Run, study: pd.DataFrame, curves: pd.DataFrame, fair: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write the patch-size study into a run's folder, times apart from what does not change.
+
+    Args:
+        run: where it goes.
+        study: see `boneage_lib.training.patch_study`.
+        curves: the curves of Figure 5.
+        fair: see `boneage_lib.training.fair_patch_study`.
+
+    Returns:
+        What ``results/patch_size_study.csv`` and ``results/patch_size_fair.csv`` hold: both tables
+        with ``low`` and ``high``, a 95 % bootstrap interval over validation radiographs, in place
+        of their errors.
+    """
+    kept = with_intervals(study), with_intervals(fair)
+    run.write_table("results/patch_size_study.csv", kept[0])
+    run.write_table("results/patch_losses.csv", curves)
+    run.write_table("results/patch_size_fair.csv", kept[1])
+    seconds: dict[str, Any] = {}
+    for version, table in (("printed", study), ("fair", fair)):
+        for row in table.to_dict("records"):
+            setting = seconds.setdefault(f"{row['patch_count']} × {row['patch_size']} px", {})
+            setting.setdefault(version, []).append(row["seconds"])
+    run.write_json("timing/patch_size_study.json", {"seconds": seconds, **environment()})
+    return kept
+
+
+def with_intervals(study: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """A patch-size study with a 95 % bootstrap interval of each validation error, months."""
+    table = study.drop(columns=["errors_months", "seconds"], errors="ignore")
+    intervals = [bootstrap_interval(errors, seed=seed) for errors in study["errors_months"]]
+    table["low"] = [interval[0] if interval else np.nan for interval in intervals]
+    table["high"] = [interval[1] if interval else np.nan for interval in intervals]
+    return table

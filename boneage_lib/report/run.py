@@ -40,7 +40,7 @@ class Run:
         self.checkpoints = self.folder / "checkpoints"  # training states, by digest
         self.models = self.folder / "models"  # <network>.keras
         self.histories = self.folder / "histories"  # <network>.csv, one row an epoch
-        self.predictions = self.folder / "predictions"  # <network>.csv, validation and test
+        self.predictions = self.folder / "predictions"  # <network>.csv; seeds/<network>-<seed>.csv
         self.results = self.folder / "results"  # metrics, claims, studies
         self.jobs = self.folder / "jobs"  # what each job of the pipeline took
         self.notebooks = self.folder / "notebooks"  # executed, parameters injected

@@ -4,7 +4,13 @@ from boneage_lib import backend  # noqa: F401  (loads Keras quietly, before anyt
 from boneage_lib.training.banks import bank_room, fill_banks, of_seeds
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.feature_bank import Bank, fill_bank
-from boneage_lib.training.patch_study import patch_study, train_patches
+from boneage_lib.training.patch_answers import PatchAnswers, patch_answers
+from boneage_lib.training.patch_study import (
+    fair_patch_study,
+    patch_study,
+    train_patches,
+    train_patches_fairly,
+)
 from boneage_lib.training.plan import check_trainable, draw_epochs
 from boneage_lib.training.reader import Reader
 from boneage_lib.training.settings import ENGINES, SCHEDULES, Settings
@@ -15,17 +21,21 @@ __all__ = [
     "SCHEDULES",
     "Bank",
     "Extractor",
+    "PatchAnswers",
     "Reader",
     "Settings",
     "Trained",
     "bank_room",
     "check_trainable",
     "draw_epochs",
+    "fair_patch_study",
     "fill_bank",
     "fill_banks",
     "of_seeds",
+    "patch_answers",
     "patch_study",
     "train",
     "train_patches",
+    "train_patches_fairly",
     "train_seeds",
 ]

@@ -18,7 +18,8 @@ from boneage_lib.training.progress import reporter
 from boneage_lib.training.settings import Settings
 
 PARTS = ("train", "held out")
-SPLITS = ("validation", "test")
+#: What is predicted of each network, unaugmented; of the training set a sample.
+SPLITS = ("train", "validation", "test")
 
 
 def open_extractor(

@@ -43,12 +43,17 @@ class Batches(keras.utils.PyDataset):
         draws: see `Draws`.
         looks: what the network sees of one radiograph: 1, or the number of patches.
         batch_size: radiographs a batch.
+
+    Attributes:
+        epoch: whose draws are given; from 0.
+        patches: (epochs, draws, looks) which patches of each draw are given; None: all.
     """
 
     def __init__(self, draws: Draws, looks: int, batch_size: int) -> None:
         super().__init__()
         self.draws, self.looks, self.batch_size = draws, looks, batch_size
         self.epoch = 0
+        self.patches: np.ndarray | None = None
 
     def __len__(self) -> int:
         return math.ceil(self.draws.rows.shape[1] / self.batch_size)
@@ -58,7 +63,16 @@ class Batches(keras.utils.PyDataset):
         epoch, chosen = self._chosen(step)
         female = np.repeat(self.draws.female[epoch, chosen].astype("float32"), self.looks)
         age_z = np.repeat(self.draws.age_z[epoch, chosen].astype("float32"), self.looks)
-        return (self.seen(step), female[:, None]), age_z[:, None]
+        seen = self.seen(step)
+        if self.patches is not None:
+            of_each = self.patches[epoch, chosen]  # (radiographs, looks)
+            shaped = seen.reshape(len(of_each), -1, *seen.shape[1:])
+            seen = shaped[np.arange(len(of_each))[:, None], of_each].reshape(-1, *seen.shape[1:])
+        return (seen, female[:, None]), age_z[:, None]
+
+    def give_only(self, patches: np.ndarray) -> None:
+        """Give some patches of each radiograph from now on: int (epochs, draws, looks)."""
+        self.patches, self.looks = patches, patches.shape[-1]
 
     def _chosen(self, step: int) -> tuple[int, slice]:
         span = slice(step * self.batch_size, (step + 1) * self.batch_size)

@@ -1,4 +1,8 @@
-"""The patch-size study: Table 5's settings over one training epoch (section VI.B, Figure 5)."""
+"""The patch-size study: Table 5's settings over one training epoch (section VI.B, Figure 5).
+
+Twice: as the paper did it, where a step sees all patches of its radiographs, 24 of the largest and
+1,200 of the smallest; and with as many patches a step for all, from the same features.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ import pandas as pd
 from boneage_lib.data import Cohort
 from boneage_lib.inputs import pixel_budget
 from boneage_lib.training.feature_bank import Progress
+from boneage_lib.training.plan import draw_epochs
 from boneage_lib.training.settings import Settings
-from boneage_lib.training.train import Trained, train
+from boneage_lib.training.train import Trained, train, train_seeds
 
 #: Points that a loss curve is thinned to.
 CURVE_POINTS = 200
@@ -54,7 +59,7 @@ def patch_study(
     progress: Progress | None = None,
     checkpoints: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train ResNet50 for one epoch with each number and size of patches.
+    """Train ResNet50 for one epoch with each number and size of patches, as the paper did.
 
     Everything but the patches is the same for all: draws, radiographs a step, initial weights.
     The paper compares the training loss, a loss of single patches; beside it stands what matters
@@ -74,30 +79,16 @@ def patch_study(
         A table with a row for each setting, ``patch_count``, ``patch_size``, ``pixels``,
         ``budget`` (share of the radiograph), ``patches_a_step``, ``loss`` and ``val_loss`` (z², of
         single patches, after the epoch), ``mae_months`` and ``errors_months`` (mean and each
-        validation radiograph's absolute error); and the curves of Figure 5, ``patch_count``,
-        ``patch_size``, ``step`` (from 1), ``loss`` (z², mean of the steps since the row before).
+        validation radiograph's absolute error), ``seconds`` (spent now on ``features`` and
+        ``head``); and the curves of Figure 5, ``patch_count``, ``patch_size``, ``step`` (from 1),
+        ``loss`` (z², mean of the steps since the row before).
     """
     rows, curves = [], []
     for count, size in patches:
         losses, trained = train_patches(
             cohort, settings, count, size, bank_folder, weights, progress, checkpoints
         )
-        predictions = trained.predictions
-        error = (predictions["predicted_months"] - predictions["boneage_months"]).abs()
-        pixels, budget = pixel_budget(count, size, cohort.size)
-        rows.append(
-            {
-                "patch_count": count,
-                "patch_size": size,
-                "pixels": pixels,
-                "budget": budget,
-                "patches_a_step": count * settings.batch_size,
-                "loss": float(trained.history["loss"].iloc[-1]),
-                "val_loss": float(trained.history["val_loss"].iloc[-1]),
-                "mae_months": float(error.mean()),
-                "errors_months": error.to_numpy(),
-            }
-        )
+        rows.append(_row(cohort, trained))
         every = math.ceil(len(losses) / CURVE_POINTS)
         thinned = [np.mean(losses[k : k + every]) for k in range(0, len(losses), every)]
         curves.append(
@@ -111,6 +102,52 @@ def patch_study(
             )
         )
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True)
+
+
+def fair_patch_study(
+    cohort: Cohort,
+    settings: Settings,
+    seeds: int,
+    patches: tuple[tuple[int, int], ...],
+    bank_folder: Path,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
+    checkpoints: Path | None = None,
+) -> pd.DataFrame:
+    """The same with equal numbers of updates and of patches a step, over several seeds.
+
+    A step sees ``settings.patches_a_step`` patches, shared out among its radiographs: of each, some
+    of its patches, drawn anew every time. So all settings make the same updates on the same
+    radiographs in the same order with equally noisy gradients, and read whole validation
+    radiographs. What a patch shows stays different, and with it the pixels a step.
+
+    Args:
+        cohort: see `patch_study`.
+        settings: of the first training; the others count its seed up.
+        seeds: trainings of each setting, 1 or more.
+        patches: see `patch_study`, also for all further arguments.
+        bank_folder: the banks are `patch_study`'s.
+        weights: see `patch_study`.
+        progress: see `patch_study`.
+        checkpoints: see `patch_study`.
+
+    Returns:
+        A row for each setting and seed: what `patch_study` gives, ``seed``, ``updates``, and
+        ``pixels_a_step``.
+
+    Raises:
+        InputError: patches a step that the radiographs of a step cannot share evenly, or more of
+            them than a setting has.
+    """
+    return pd.DataFrame(
+        [
+            _row(cohort, trained)
+            for count, size in patches
+            for trained in train_patches_fairly(
+                cohort, settings, seeds, count, size, bank_folder, weights, progress, checkpoints
+            )
+        ]
+    )
 
 
 def train_patches(
@@ -128,7 +165,7 @@ def train_patches(
     trained = train(
         "resnet50_patches",
         cohort,
-        replace(settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count),
+        replace(_with_patches(settings, count, size), patches_a_step=0),
         bank_folder,
         weights,
         splits=("validation",),
@@ -138,3 +175,59 @@ def train_patches(
         checkpoints=checkpoints,
     )
     return curve.remembered[0], trained
+
+
+def train_patches_fairly(
+    cohort: Cohort,
+    settings: Settings,
+    seeds: int,
+    count: int,
+    size: int,
+    bank_folder: Path,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
+    checkpoints: Path | None = None,
+) -> list[Trained]:
+    """One setting of `fair_patch_study`: its training of every seed."""
+    return train_seeds(
+        "resnet50_patches",
+        cohort,
+        _with_patches(settings, count, size),
+        seeds,
+        bank_folder,
+        weights,
+        splits=("validation",),
+        verbose=False,
+        progress=progress,
+        checkpoints=checkpoints,
+    )
+
+
+def _with_patches(settings: Settings, count: int, size: int) -> Settings:
+    return replace(settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count)
+
+
+def _row(cohort: Cohort, trained: Trained) -> dict[str, Any]:
+    """What a training of the study gave; ``seed`` and the like only where it is the fair one."""
+    settings, predictions = trained.settings, trained.predictions
+    count, size = settings.patch_count, settings.patch_size
+    error = (predictions["predicted_months"] - predictions["boneage_months"]).abs()
+    pixels, budget = pixel_budget(count, size, cohort.size)
+    row: dict[str, Any] = {"patch_count": count, "patch_size": size}
+    if settings.patches_a_step:
+        draws = len(draw_epochs(cohort, settings)[0])
+        row |= {"seed": settings.seed, "updates": math.ceil(draws / settings.batch_size)}
+    row |= {
+        "pixels": pixels,
+        "budget": budget,
+        "patches_a_step": settings.patches_a_step or count * settings.batch_size,
+    }
+    if settings.patches_a_step:
+        row["pixels_a_step"] = settings.patches_a_step * size**2
+    return row | {
+        "loss": float(trained.history["loss"].iloc[-1]),
+        "val_loss": float(trained.history["val_loss"].iloc[-1]),
+        "mae_months": float(error.mean()),
+        "errors_months": error.to_numpy(),
+        "seconds": trained.provenance["seconds"],
+    }

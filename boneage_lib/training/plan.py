@@ -61,9 +61,46 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+#: Training radiographs that are predicted for each validation radiograph: their error beside the
+#: validation error shows overfitting, and more of them would hardly narrow its interval.
+TRAIN_FOR_EACH_VALIDATION = 2
+
+
 def held_out(cohort: Cohort, splits: tuple[str, ...]) -> np.ndarray:
-    """Rows of the splits, one split after another."""
-    return np.concatenate([cohort.rows(split) for split in splits])
+    """Rows of the radiographs that are predicted, unaugmented, one split after another.
+
+    All of validation and test; of the training set a random sample, the same for every network,
+    `TRAIN_FOR_EACH_VALIDATION` times as large as the validation set where there are so many.
+    """
+    return np.concatenate([_predicted(cohort, split) for split in splits])
+
+
+def _predicted(cohort: Cohort, split: str) -> np.ndarray:
+    rows = cohort.rows(split)
+    wanted = TRAIN_FOR_EACH_VALIDATION * len(cohort.rows("validation"))
+    if split != "train" or len(rows) <= wanted:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, wanted, replace=False))
+
+
+def draw_patches(settings: Settings, draws: int) -> np.ndarray:
+    """Which patches of each draw's radiograph a step sees, int64 (epochs, draws, patches), sorted.
+
+    ``patches_a_step`` are shared out evenly among the radiographs of a step and drawn anew, without
+    replacement, every time a radiograph is used.
+
+    Args:
+        settings: with ``patches_a_step`` above 0.
+        draws: radiographs an epoch.
+    """
+    each = settings.patches_a_step // settings.batch_size
+    drawn = [
+        np.random.default_rng([settings.seed, epoch, 1])
+        .random((draws, settings.patch_count))
+        .argsort(axis=1)[:, :each]
+        for epoch in range(settings.epochs)
+    ]
+    return np.sort(np.stack(drawn), axis=-1)
 
 
 def side(spec: Network, cohort: Cohort, settings: Settings) -> int:
@@ -71,18 +108,12 @@ def side(spec: Network, cohort: Cohort, settings: Settings) -> int:
     return settings.patch_size if spec.patches else cohort.size
 
 
-#: Patches a held-out radiograph in the bank, of which the first ``evaluation_patches`` are scored.
-HELD_OUT_PATCHES = 9
-
-
 def recipe(spec: Network, settings: Settings, training: bool) -> Recipe:
     """How radiographs become a network's input: augmented in training (Table 2), bare elsewhere."""
     if not spec.patches:
         return Recipe(WHOLE_IMAGES if training else UNAUGMENTED)
     augmentation: Augmentation = PATCHED_IMAGES if training else UNAUGMENTED
-    count = settings.patch_count
-    if not training:
-        count = max(settings.evaluation_patches, HELD_OUT_PATCHES)
+    count = settings.patch_count if training else settings.evaluation_patches
     return Recipe(augmentation, count, settings.patch_size)
 
 
@@ -97,6 +128,14 @@ def check_trainable(
     check_size(spec.backbone, side(spec, cohort, settings))
     recipe(spec, settings, training=True).check(cohort.size)
     find_weights(spec.backbone, weights)
+    each, rest = divmod(settings.patches_a_step, settings.batch_size)
+    if spec.patches and settings.patches_a_step and (rest or each > settings.patch_count):
+        raise InputError(
+            f"Found patches_a_step={settings.patches_a_step} with batch_size="
+            f"{settings.batch_size} and {settings.patch_count} patches a radiograph; expected a "
+            f"multiple of {settings.batch_size}, at most "
+            f"{settings.batch_size * settings.patch_count}."
+        )
     if "validation" not in splits:
         raise InputError(f"Found splits={splits}; expected validation among them.")
     for split in ("train", *splits):

@@ -31,6 +31,8 @@ class Settings:
         views: distinct augmented views of a radiograph; 0: a new one for every draw.
         patch_count: patches a radiograph in training (patch networks).
         patch_size: side of a patch, pixels (patch networks).
+        patches_a_step: patches that a step sees, shared out among its radiographs and drawn from
+            their patches every time; 0: all patches of its radiographs (patch networks).
         evaluation_patches: random patches a radiograph whose answers are averaged in evaluation.
         dropout: rate between the last layers of the InceptionV3 network.
         seed: seed of draws, initial weights and dropout.
@@ -48,6 +50,7 @@ class Settings:
     views: int = 0
     patch_count: int = 3
     patch_size: int = 224
+    patches_a_step: int = 0
     evaluation_patches: int = 3
     dropout: float = 0.2
     seed: int = 0
@@ -65,6 +68,7 @@ class Settings:
             ("views", 0),
             ("patch_count", 1),
             ("patch_size", 1),
+            ("patches_a_step", 0),
             ("evaluation_patches", 1),
             ("seed", 0),
             ("views_seed", 0),

@@ -16,7 +16,14 @@ from boneage_lib.bases import weights_kind
 from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import FeatureScale, build, build_head, network
-from boneage_lib.training.banks import PARTS, map_dtype, of_seeds, open_banks, open_extractor
+from boneage_lib.training.banks import (
+    PARTS,
+    SPLITS,
+    map_dtype,
+    of_seeds,
+    open_banks,
+    open_extractor,
+)
 from boneage_lib.training.datasets import Draws
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.feature_bank import Progress
@@ -25,6 +32,7 @@ from boneage_lib.training.parallel import held_out_batch_size, use_all_devices, 
 from boneage_lib.training.plan import (
     check_trainable,
     code_digest,
+    draw_patches,
     draw_views,
     held_out,
     recipe,
@@ -40,8 +48,9 @@ class Trained:
         name: a key of `NETWORKS`.
         head: the trained head.
         history: see `fitting.fit_head`.
-        predictions: ``id, split, female, boneage_months, predicted_months`` of every validation
-            and test radiograph, unaugmented; patch networks average over their patches.
+        predictions: ``id, split, female, boneage_months, predicted_months`` of some training and
+            of every validation and test radiograph (see `plan.held_out`), unaugmented; patch
+            networks average over their patches.
         looks_z: z-score of every look behind the predictions, (radiographs, looks).
         normalizer: between months and z-scores, fitted on the resampled training ages.
         settings: what it was trained with.
@@ -85,7 +94,7 @@ def train(
     keep_maps: bool = False,
     runtime: str = "auto",
     precision: str = "auto",
-    splits: tuple[str, ...] = ("validation", "test"),
+    splits: tuple[str, ...] = SPLITS,
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: bool = True,
     progress: Progress | None = None,
@@ -165,9 +174,12 @@ def train(
         "maps": map_dtype(weights),
         "code": code_digest(),
     }
+    training = engine.batches("train", draws(rows, views), settings.batch_size)
+    if spec.patches and settings.patches_a_step:
+        training.give_only(draw_patches(settings, rows.shape[1]))
     history = fit_head(
         head,
-        engine.batches("train", draws(rows, views), settings.batch_size),
+        training,
         engine.batches(
             "held out",
             draws(validation, np.zeros_like(validation)),
@@ -185,9 +197,7 @@ def train(
         model, engine.batches("held out", draws(others[None], np.zeros_like(others)[None]), 32)
     )
     predictions = labels.iloc[others].reset_index(drop=True)
-    # The paper's number of patches a radiograph is scored; further ones are kept for studying it.
-    scored = looks_z[:, : settings.evaluation_patches] if spec.patches else looks_z
-    predictions["predicted_months"] = normalizer.to_months(scored.mean(axis=1))
+    predictions["predicted_months"] = normalizer.to_months(looks_z.mean(axis=1))
     provenance = {
         "base": extractor.spec,
         "cohort": cohort.checksum,

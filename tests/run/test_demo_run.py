@@ -155,12 +155,16 @@ def test_the_cohort_is_whole(run: Run, metrics: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", [*TITLES, "ensemble"])
-def test_predictions_are_of_every_held_out_radiograph_and_no_other(
+def test_predictions_are_of_every_held_out_radiograph_and_a_sample_of_training(
     name: str, run: Run, metrics: dict[str, Any]
 ) -> None:
-    labels = Cohort.open(run.cohort_folder).labels.query("split != 'train'").set_index("id")
+    labels = Cohort.open(run.cohort_folder).labels.set_index("id")
     table = pd.read_csv(run.predictions / f"{name}.csv").set_index("id")
-    assert sorted(table.index) == sorted(labels.index)
+    assert table.index.is_unique
+    held_out = labels.index[labels["split"] != "train"]
+    assert sorted(table.index[table["split"] != "train"]) == sorted(held_out)
+    wanted = min(2 * metrics["data"]["n_validation"], metrics["data"]["n_train"])
+    assert (table["split"] == "train").sum() == wanted
     labels = labels.loc[table.index]
     assert (table["split"] == labels["split"]).all()
     assert (table["female"] == labels["female"]).all()
@@ -206,6 +210,14 @@ def test_the_best_epoch_of_each_network_is_kept(
     assert (run.models / f"{name}.keras").is_file()
 
 
+def test_the_fair_patch_study_is_fair(run: Run) -> None:
+    fair = pd.read_csv(run.results / "patch_size_fair.csv")
+    printed = pd.read_csv(run.results / "patch_size_study.csv")
+    assert fair["updates"].nunique() == fair["patches_a_step"].nunique() == 1
+    assert set(fair["patch_count"]) == set(printed["patch_count"])
+    assert fair.groupby("patch_count")["seed"].nunique().nunique() == 1
+
+
 def test_claims_are_tested_where_they_can_be(run: Run, metrics: dict[str, Any]) -> None:
     claims = json.loads((run.results / "claims.json").read_text())
     measured = [claim for claim in claims if claim["needs"] == "run"]
@@ -221,8 +233,9 @@ def test_provenance_is_that_of_the_results(run: Run, settings: dict[str, Any]) -
     record = json.loads(run.provenance_file.read_text())
     assert record["profile"] == settings
     assert record["cohort"] == json.loads((run.cohort_folder / "cohort.json").read_text())
-    assert set(record["timing"]) == set(TITLES)
-    assert {"metrics.json", "claims.json", "patch_size_study.csv"} <= set(record["results"])
+    assert set(record["timing"]) == {*TITLES, "patch_size_study"}
+    results = {"metrics.json", "claims.json", "patch_size_study.csv", "patch_size_fair.csv"}
+    assert results | {"patches_at_test.csv"} <= set(record["results"])
     for name, digest in record["results"].items():
         assert hashlib.sha256((run.results / name).read_bytes()).hexdigest() == digest, name
 

@@ -10,6 +10,7 @@ from boneage_lib.report.figures.agreement import (
     calibration,
     predicted_against_reference,
 )
+from boneage_lib.report.figures.ensembles import train_and_validation
 from boneage_lib.report.figures.errors import error_by_age, error_correlation, errors_bar
 from boneage_lib.report.figures.images import (
     augmented_views,
@@ -33,6 +34,7 @@ from boneage_lib.report.figures.training import (
     losses,
     patch_losses,
     patch_validation,
+    patches_at_test,
 )
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "original_sizes",
     "patch_losses",
     "patch_validation",
+    "patches_at_test",
     "patches_on_radiograph",
     "predicted_against_reference",
     "predictions",
@@ -61,4 +64,5 @@ __all__ = [
     "saliency_bands",
     "saliency_cases",
     "thumbnails",
+    "train_and_validation",
 ]

@@ -161,6 +161,54 @@ def patch_validation(study: pd.DataFrame) -> Figure:
     return figure
 
 
+@themed
+def patches_at_test(averages: pd.DataFrame) -> Figure:
+    """Test error of one network by the patches that are combined to its answer (section V-D).
+
+    Args:
+        averages: see `boneage_lib.evaluation.patch_averages`.
+    """
+    ways = list(dict.fromkeys(zip(averages["places"], averages["patches"], strict=True)))
+    figure = Figure(figsize=(WIDTH, 4.2))
+    axes = figure.add_subplot()
+    for combined, color, marker, beside in (
+        ("mean", "#0072B2", "o", -0.12),
+        ("median", "#E69F00", "s", 0.12),
+    ):
+        rows = averages[averages["combined"] == combined]
+        at = np.array(
+            [ways.index(way) for way in zip(rows["places"], rows["patches"], strict=True)]
+        )
+        error = rows["mae_months"].to_numpy(float)
+        below, above = error - rows["low"].to_numpy(float), rows["high"].to_numpy(float) - error
+        axes.errorbar(
+            at + beside,
+            error,
+            yerr=np.stack([below, above]),
+            fmt=marker,
+            color=color,
+            capsize=5,
+            markersize=9,
+            label=combined.capitalize(),
+        )
+        # Beside the interval, where it stays in sight.
+        axes.vlines(
+            at + 1.9 * beside, rows["lowest"], rows["highest"], color=color, linewidth=5, alpha=0.45
+        )
+    names = [
+        f"{round(count**0.5)} × {round(count**0.5)} grid" if places == "grid" else f"{count} random"
+        for places, count in ways
+    ]
+    axes.set_xticks(range(len(ways)), names)
+    axes.set(xlabel="Patches combined", ylabel=ABSOLUTE_ERROR)
+    axes.set_title("Thin: 95 % interval; broad: lowest to highest draw", fontsize=12)
+    axes.set_xlim(-0.5, len(ways) - 0.5)
+    axes.grid(False, axis="x")
+    axes.margins(y=0.15)
+    _legend_below(figure, axes)
+    return figure
+
+
 def _patch_colors(n: int) -> list[tuple[float, float, float]]:
     """Dark to light for large to small patches."""
     return list(sns.color_palette("viridis", n_colors=n + 1)[:n])

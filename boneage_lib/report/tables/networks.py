@@ -1,16 +1,13 @@
-"""Tables that set the paper, the real study and a run side by side."""
+"""Tables of networks: the paper, the real study and a run side by side; parameters; scores."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from boneage_lib.evaluation import bootstrap_interval
 from boneage_lib.paper import published
 from boneage_lib.report.wording import (
     NOT_MEASURED,
@@ -199,32 +196,6 @@ def pairs(metrics: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["first", "second"])
 
 
-def ensembles(study: pd.DataFrame) -> pd.DataFrame:
-    """Members and ensembles: weights, errors, and the difference to the best member."""
-    rows = []
-    for found in study.to_dict("records"):
-        record = {str(key): value for key, value in found.items()}
-        interval = record.get("difference_months_ci")
-        rows.append(
-            {
-                "name": title(record["name"]),
-                "weights": ", ".join(
-                    f"{title(name)} {weight:.2f}" for name, weight in record["weights"].items()
-                )
-                if record["kind"] == "ensemble"
-                else "one network",
-                "sum": record["weight_sum"],
-                "MSE (z²)": record["mse_z"],
-                "mean absolute error (months)": with_interval(record, "mae_months"),
-                "less the best member's": f"{record['difference_months']:.1f} "
-                f"({interval[0]:.1f} to {interval[1]:.1f})"
-                if isinstance(interval, list)
-                else "—",
-            }
-        )
-    return pd.DataFrame(rows).set_index("name")
-
-
 def against_constant(result: dict[str, Any]) -> Any:
     """One computed sentence: a network's test error beside a constant guess's."""
     found, guess = result["metrics"]["test"], result["constant"]
@@ -248,59 +219,3 @@ def against_constant(result: dict[str, Any]) -> Any:
         f"{result['against_constant']['difference_months']:.1f} ({low:.1f} to {high:.1f}) months: "
         f"{verdict}. Weights kept: epoch {result['kept_epoch']} of {result['epochs']}.{often}"
     )
-
-
-def by_patches(trained: Any, counts: tuple[int, ...]) -> pd.DataFrame:
-    """Test error when so many patches of a radiograph are averaged, over disjoint draws.
-
-    Args:
-        trained: a trained patch network, see `boneage_lib.training.Trained`.
-        counts: patches averaged; of the looks at hand as many disjoint sets as there are.
-    """
-    chosen = (trained.predictions["split"] == "test").to_numpy()
-    months = trained.predictions["boneage_months"].to_numpy()[chosen]
-    looks = trained.normalizer.to_months(trained.looks_z[chosen])
-    rows = []
-    for count in counts:
-        draws = [
-            np.abs(looks[:, start : start + count].mean(axis=1) - months).mean()
-            for start in range(0, looks.shape[1] - count + 1, count)
-        ]
-        rows.append(
-            {
-                "patches averaged": count,
-                "draws": len(draws),
-                "mean absolute error": float(np.mean(draws)),
-                "lowest": float(np.min(draws)),
-                "highest": float(np.max(draws)),
-            }
-        )
-    return pd.DataFrame(rows).set_index("patches averaged")
-
-
-def patch_study_table(study: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The patch-size study with a 95 % bootstrap interval of each validation error, months."""
-    table = study.drop(columns="errors_months")
-    intervals = [bootstrap_interval(errors, seed=seed) for errors in study["errors_months"]]
-    table["low"] = [interval[0] if interval else np.nan for interval in intervals]
-    table["high"] = [interval[1] if interval else np.nan for interval in intervals]
-    return table
-
-
-def show(table: pd.DataFrame, caption: str, decimals: int | None = None) -> Any:
-    """A table with its caption, the same text every time it is made.
-
-    Args:
-        table: what to show.
-        caption: a sentence with the units.
-        decimals: decimals of fractional columns; by default as many as they have, up to four.
-    """
-    forms: dict[Any, Any] = {}
-    for name in table.columns:
-        if pd.api.types.is_float_dtype(table[name]):
-            forms[name] = f"{{:.{4 if decimals is None else decimals}f}}"
-        elif pd.api.types.is_integer_dtype(table[name]):
-            forms[name] = "{:,}"
-    style = table.style.format(forms, na_rep="—")
-    digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
-    return style.set_caption(caption).set_uuid(digest)

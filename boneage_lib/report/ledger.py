@@ -1,0 +1,192 @@
+"""Bring what a run measured before the paper's claims, and keep what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from boneage_lib.data import AgeNormalizer
+from boneage_lib.evaluation import (
+    age_weighted_mae,
+    error_correlation,
+    paired_difference,
+    resampled,
+)
+from boneage_lib.inputs import scaled_patch
+from boneage_lib.paper.published import TABLE_4, number
+from boneage_lib.paper.region_claims import in_region
+from boneage_lib.report.collect import NOTEBOOK_OF, PAPER_MEMBERS
+from boneage_lib.report.run import Run, project_root
+
+#: Fewest test radiographs of a region of the age axis that networks are compared on.
+FEWEST = 5
+
+
+def claim_inputs(run: Run) -> dict[str, Any]:
+    """What `boneage_lib.paper.measured_claims` asks of a run; notebooks 03 to 08 make it.
+
+    Studies that a run need not hold (patches at test time, the fair patch-size study, ablations)
+    are left out where their files are missing.
+    """
+    measured = run.read_json("metrics.json", "08_ensemble_analysis")
+    patches = run.read_table("results/patch_size_study.csv", "07_patch_size_study")
+    data, normalizer = measured["data"], AgeNormalizer(**measured["normalizer"])
+    tables, histories = {}, {}
+    for name, notebook in NOTEBOOK_OF.items():
+        table = run.read_table(f"predictions/{name}.csv", notebook)
+        tables[name] = table[table["split"] == "test"].reset_index(drop=True)
+        history = run.read_table(f"histories/{name}.csv", notebook)
+        kept = [key for key in ("val_loss", "learning_rate") if key in history]
+        histories[name] = {key: history[key].tolist() for key in kept}
+    ablations = run.results / "ablations.json"
+    return {
+        "metrics": measured["networks"],
+        "paired": measured["paired"],
+        "regions": by_region({name: tables[name] for name in PAPER_MEMBERS}, normalizer),
+        "error_correlation": _plain(error_correlation(tables).to_dict()),
+        "age_weighted": {n: age_weighted_mae(t)["mae_months"] for n, t in tables.items()},
+        "rulers": {name: rulers(table, normalizer) for name, table in tables.items()},
+        "histories": histories,
+        "settings": measured["settings"],
+        "ensemble": measured["ensemble"],
+        "ensemble_robustness": measured.get("ensemble_robustness") or [],
+        "ensemble_over_seeds": measured.get("ensemble_over_seeds") or [],
+        "patch_size_study": _records(patches),
+        "patch_size_fair": _table(run, "patch_size_fair.csv"),
+        "patches_at_test": _table(run, "patches_at_test.csv"),
+        "ablations": json.loads(ablations.read_text()) if ablations.is_file() else {},
+        "cohort_kind": data["cohort_kind"],
+        "weights": data["weights"],
+        "n_train": data["n_train"],
+    }
+
+
+def built_inputs(run: Run | None = None, sides: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """What `boneage_lib.paper.built_claims` asks: every network built, without weights.
+
+    Args:
+        run: whose networks' settings are held against the paper's, if any.
+        sides: of what each network looks at, pixels; by default those of Table 4.
+    """
+    from boneage_lib.networks import describe  # Keras takes seconds to load.
+
+    sides = {name: row.size for name, row in TABLE_4.items()} if sides is None else sides
+    settings: dict[str, dict[str, Any]] = {}
+    if run is not None:
+        measured = run.read_json("metrics.json", "08_ensemble_analysis")
+        size = int(measured["data"]["image_size"])
+        settings = {name: at_500(own, size) for name, own in measured["settings"].items()}
+    return {
+        "networks": {name: describe(name, side) for name, side in sides.items()},
+        "speed": base_speeds(project_root() / "results" / "benchmarks" / "training.json"),
+        "settings": settings,
+    }
+
+
+def at_500(settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    """Settings with the printed patch size where a patch keeps that share of the radiograph."""
+    printed = int(number("patch_size"))
+    same = settings["patch_size"] == scaled_patch(printed, image_size)
+    return {**settings, "patch_size": printed if same else settings["patch_size"]}
+
+
+def base_speeds(file: Path) -> dict[str, dict[str, float]]:
+    """Images a second through each frozen base, by network and way of computing.
+
+    Args:
+        file: what ``benchmarks/training.py`` wrote; none gives an empty answer.
+    """
+    if not file.is_file():
+        return {}
+    networks = json.loads(file.read_text())["networks"]
+    return {name: dict(found["summary"]["bare_images_per_s"]) for name, found in networks.items()}
+
+
+def by_region(
+    tables: Mapping[str, pd.DataFrame], normalizer: AgeNormalizer
+) -> list[dict[str, Any]]:
+    """`paired_difference` of every two networks at the edges and in the center of the age axis.
+
+    Args:
+        tables: predictions of the same test radiographs by network.
+        normalizer: months to the z-scores of Figure 6's axis.
+
+    Returns:
+        Records with ``region``, ``a``, ``b`` and what `paired_difference` gives; none for a region
+        of fewer than 5 radiographs.
+    """
+    first = next(iter(tables.values()))
+    age_z = normalizer.to_z(first["boneage_months"].to_numpy())
+    records = []
+    for region in ("edge", "center"):
+        ids = set(first["id"][in_region(age_z, region)])
+        if len(ids) < FEWEST:
+            continue
+        chosen = {name: table[table["id"].isin(ids)] for name, table in tables.items()}
+        records += [
+            {"region": region, "a": a, "b": b, **paired_difference(chosen[a], chosen[b])}
+            for a, b in combinations(chosen, 2)
+        ]
+    return records
+
+
+def rulers(test: pd.DataFrame, normalizer: AgeNormalizer) -> dict[str, float]:
+    """Error in z of the resampled test set by train's and by its own mean and standard deviation.
+
+    Returns:
+        ``rmse_z``, and ``rmse_z_own``: predictions in z-scores of train, labels in those of the
+        test set.
+    """
+    drawn = resampled(test)
+    answer = normalizer.to_z(drawn["predicted_months"].to_numpy())
+    truth = drawn["boneage_months"].to_numpy()
+    own = AgeNormalizer.fit(truth)
+    return {
+        key: float(np.sqrt(np.mean((answer - ruler.to_z(truth)) ** 2)))
+        for key, ruler in (("rmse_z", normalizer), ("rmse_z_own", own))
+    }
+
+
+def keep_claims(
+    run: Run,
+    exact: pd.DataFrame,
+    measured: pd.DataFrame,
+    built: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Write ``results/claims.json``: rows of arithmetic, of built networks, of the run.
+
+    Returns:
+        All rows with ``needs`` (arithmetic, networks or run), in that order.
+    """
+    parts = [exact.assign(needs="arithmetic")]
+    if built is not None:
+        parts.append(built.assign(needs="networks"))
+    rows = pd.concat([*parts, measured.assign(needs="run")], ignore_index=True)
+    run.write_json("claims.json", json.loads(rows.to_json(orient="records")))
+    print(f"{len(rows)} claims, {rows['verdict'].value_counts().to_dict()}")
+    return rows
+
+
+def _table(run: Run, name: str) -> list[dict[str, Any]]:
+    """A table of results as records, or none where the run has none."""
+    path = run.results / name
+    return _records(pd.read_csv(path)) if path.is_file() else []
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with None for what is missing."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=10))
+    return found
+
+
+def _plain(nested: Mapping[Any, Mapping[Any, float]]) -> dict[str, dict[str, float | None]]:
+    return {
+        str(a): {str(b): None if np.isnan(value) else float(value) for b, value in row.items()}
+        for a, row in nested.items()
+    }

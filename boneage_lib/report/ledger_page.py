@@ -1,0 +1,104 @@
+"""The claims ledger as a page: a table that can be sorted and filtered, and read without either.
+
+The table is plain HTML. ``book/styles/ledger.js`` adds buttons to it in the book; without scripts
+it is a table with all its rows, and on a narrow screen a list of cards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML
+
+from boneage_lib.paper import Verdict
+from boneage_lib.paper.statements import statements
+from boneage_lib.report.tables import show
+
+NEEDS = {
+    "arithmetic": "arithmetic and labels",
+    "networks": "the networks, built",
+    "run": "radiographs",
+}
+#: Columns by their heading: what the script sorts by is their text, or their rank for verdicts.
+HEADINGS = ("What the paper says", "Measured", "Verdict", "Why")
+
+
+def verdict_counts(rows: pd.DataFrame) -> Any:
+    """How many rows have which verdict, by what they need.
+
+    Args:
+        rows: of the ledger, with ``needs`` and ``verdict``.
+    """
+    order = [verdict.value for verdict in Verdict]
+    counts = pd.crosstab(rows["needs"], rows["verdict"]).reindex(
+        index=[needs for needs in NEEDS if needs in set(rows["needs"])],
+        columns=order,
+        fill_value=0,
+    )
+    counts.loc["all"] = counts.sum()
+    counts.index = pd.Index([NEEDS.get(name, name) for name in counts.index], name="decided by")
+    counts.columns.name = None
+    return show(counts, "Rows of the ledger by verdict.")
+
+
+def show_ledger(rows: pd.DataFrame) -> HTML:
+    """The ledger as one table in a notebook; see `ledger_html`."""
+    return HTML(ledger_html(rows))
+
+
+def ledger_html(rows: pd.DataFrame) -> str:
+    """HTML of the ledger; all text is escaped, and every row has an address, ``#claim-<id>``.
+
+    Args:
+        rows: as `boneage_lib.paper.ledger` gives them. A kept ledger without ``measured_in`` is
+            linked to where its rows are measured today.
+    """
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in HEADINGS)
+    body = "".join(_row({str(k): v for k, v in row.items()}) for row in rows.to_dict("records"))
+    return (
+        '<div class="ledger">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    name, verdict = escape(str(row["id"])), Verdict(row["verdict"])
+    rank = list(Verdict).index(verdict)
+    word = verdict.value.split()[0]
+    cells = (
+        f'<a class="claim-id" href="#claim-{name}">{name}</a> '
+        f'<span class="place">{escape(str(row["place"]))}</span> '
+        f"<span>{escape(str(row['statement']))}</span>",
+        f"<span>{escape(str(row['measured']))}</span> "
+        f'<span class="test">Tested by: {escape(str(row["test"]))}</span> '
+        f'<span class="where">Where: {_link(row)}</span>',
+        f'<span class="verdict verdict-{word}">{escape(verdict.value)}</span>',
+        escape(str(row["reason"])),
+    )
+    tags = "".join(
+        f'<td data-label="{escape(heading)}"{_sort_key(heading, rank)}>{cell}</td>'
+        for heading, cell in zip(HEADINGS, cells, strict=True)
+    )
+    return f'<tr id="claim-{name}" data-verdict="{escape(verdict.value)}">{tags}</tr>'
+
+
+def _sort_key(heading: str, rank: int) -> str:
+    return f' data-sort="{rank}"' if heading == "Verdict" else ""
+
+
+def _link(row: Mapping[str, Any]) -> str:
+    """A link to the cell that measured a row, on another page of the book or this one."""
+    known = statements().get(str(row["id"]))
+    place = row.get("measured_in")
+    if not isinstance(place, str) or not place:
+        place = known.measured_in if known else ""
+    if not place:
+        return "—"
+    notebook, _, anchor = place.partition("#")
+    number = notebook.partition("_")[0]
+    target = f"{notebook}.html" + (f"#{anchor}" if anchor else "")
+    words = anchor.replace("-", " ") if anchor else notebook.replace("_", " ")
+    return f'<a href="{escape(target)}">{escape(f"{number}: {words}" if anchor else words)}</a>'

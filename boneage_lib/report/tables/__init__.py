@@ -1,0 +1,46 @@
+"""Every table of the paper, one function a table; each gets numbers and returns a DataFrame."""
+
+from boneage_lib.report.tables.ensembles import (
+    by_condition,
+    changed_radiographs,
+    ensembles,
+    gaps,
+    seeds,
+)
+from boneage_lib.report.tables.networks import (
+    against_constant,
+    configurations,
+    count_parameters,
+    pairs,
+    paper_row,
+    parameter_table,
+    scores_row,
+    study_line,
+    study_table,
+    table_6,
+    three_way,
+)
+from boneage_lib.report.tables.patches import fair_patch_study, patches_at_test
+from boneage_lib.report.tables.showing import show
+
+__all__ = [
+    "against_constant",
+    "by_condition",
+    "changed_radiographs",
+    "configurations",
+    "count_parameters",
+    "ensembles",
+    "fair_patch_study",
+    "gaps",
+    "pairs",
+    "paper_row",
+    "parameter_table",
+    "patches_at_test",
+    "scores_row",
+    "seeds",
+    "show",
+    "study_line",
+    "study_table",
+    "table_6",
+    "three_way",
+]

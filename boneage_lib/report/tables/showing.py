@@ -1,0 +1,31 @@
+"""A table as a notebook shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+from IPython.display import Markdown
+
+
+def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent: str = "") -> Any:
+    """A table with its caption, the same text every time it is made.
+
+    Args:
+        table: what to show.
+        caption: a sentence with the units.
+        decimals: decimals of fractional columns; by default as many as they have, up to four.
+        absent: a sentence that stands in place of a table without rows.
+    """
+    if absent and len(table) == 0:
+        return Markdown(absent)
+    forms: dict[Any, Any] = {}
+    for name in table.columns:
+        if pd.api.types.is_float_dtype(table[name]):
+            forms[name] = f"{{:.{4 if decimals is None else decimals}f}}"
+        elif pd.api.types.is_integer_dtype(table[name]):
+            forms[name] = "{:,}"
+    style = table.style.format(forms, na_rep="—")
+    digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
+    return style.set_caption(caption).set_uuid(digest)

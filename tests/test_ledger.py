@@ -1,0 +1,164 @@
+"""The ledger of a run: what is read for it, the page it becomes, and what is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from made_up_run import NORMALIZER, ROOT, predictions, project, strict_json, write_networks
+
+from boneage_lib.data import AgeNormalizer
+from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claims
+from boneage_lib.paper.statements import statements
+from boneage_lib.report import Run, claim_inputs, collect, keep_claims, show_ledger, verdict_counts
+from boneage_lib.report.ledger import at_500, base_speeds, by_region, rulers
+from boneage_lib.report.ledger_page import HEADINGS, ledger_html
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(project(tmp_path))
+    run = Run("runs/mine")
+    write_networks(run, kind="rsna", weights="imagenet")
+    collect(run)
+    study = pd.DataFrame({"patch_count": [3, 9], "patch_size": [224, 128]})
+    study = study.assign(loss=[0.1, 0.2], mae_months=[16.0, 23.0], low=[13.0, 19.0], high=25.0)
+    run.write_table("results/patch_size_study.csv", study)
+    return run
+
+
+def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
+    inputs = json.loads(json.dumps(claim_inputs(run), allow_nan=False))
+    assert inputs["patches_at_test"] == inputs["patch_size_fair"] == []
+    assert inputs["ablations"] == {}
+    assert {record["region"] for record in inputs["regions"]} == {"center", "edge"}
+    measured = {claim.id: claim for claim in measured_claims(inputs)}
+    told = {name for name, claim in measured.items() if claim.measured != "not measured"}
+    assert {"patches-beat-xception", "center-resnet50", "resampled-score"} <= told
+    assert {"p-value-is-r", "normalization-ablation", "patch-losses"} <= told
+    for file, content in (
+        ("patches_at_test.csv", "places,patches,combined,mae_months,lowest\nrandom,1,mean,9,\n"),
+        ("patch_size_fair.csv", "patch_size,seed,mae_months\n224,0,9\n128,0,10\n"),
+        ("ablations.json", '{"schedules": {}}'),
+    ):
+        (run.results / file).write_text(content)
+    inputs = claim_inputs(run)
+    assert inputs["patches_at_test"][0]["lowest"] is None
+    assert [row["patch_size"] for row in inputs["patch_size_fair"]] == [224, 128]
+    assert inputs["ablations"] == {"schedules": {}}
+
+
+def test_regions_are_compared_on_their_own_radiographs() -> None:
+    tables = {n: predictions(n).query("split == 'test'") for n in ("xception", "inception_v3")}
+    records = by_region(tables, NORMALIZER)
+    age_z = NORMALIZER.to_z(tables["xception"]["boneage_months"].to_numpy())
+    edge = (np.abs(np.abs(age_z) - 1.5) <= 0.25).sum()
+    assert {r["region"]: r["n"] for r in records} == {
+        "edge": edge,
+        "center": (np.abs(age_z) < 1.25).sum(),
+    }
+    few = {name: table.iloc[:4] for name, table in tables.items()}
+    assert by_region(few, NORMALIZER) == []
+
+
+def test_a_perfect_network_errs_by_its_ruler_alone() -> None:
+    table = predictions("xception").query("split == 'test'").reset_index(drop=True)
+    table["predicted_months"] = table["boneage_months"]
+    found = rulers(table, NORMALIZER)
+    assert found["rmse_z"] == 0
+    assert found["rmse_z_own"] > 0.01
+    wide = rulers(table, AgeNormalizer(mean_months=120.0, std_months=120.0))
+    assert wide["rmse_z_own"] > found["rmse_z_own"]
+
+
+def test_settings_at_another_size_are_held_against_500_pixels() -> None:
+    assert at_500({"patch_size": 115}, 256)["patch_size"] == 224
+    assert at_500({"patch_size": 64}, 256)["patch_size"] == 64
+    assert at_500({"patch_size": 224}, 500)["patch_size"] == 224
+
+
+def test_speeds_come_from_the_benchmark(tmp_path: Path) -> None:
+    file = tmp_path / "training.json"
+    assert base_speeds(file) == {}
+    summary = {"bare_images_per_s": {"keras": 3.0, "openvino": 9.0}}
+    file.write_text(json.dumps({"networks": {"xception": {"summary": summary}}}))
+    assert base_speeds(file) == {"xception": {"keras": 3.0, "openvino": 9.0}}
+
+
+def test_the_kept_ledger_is_strict_json_and_counts_its_verdicts(run: Run) -> None:
+    parts = [
+        ledger(claims)
+        for claims in (exact_claims(), built_claims({}), measured_claims(claim_inputs(run)))
+    ]
+    rows = keep_claims(run, exact=parts[0], built=parts[1], measured=parts[2])
+    kept = strict_json(run.results / "claims.json")
+    assert [row["id"] for row in kept] == rows["id"].tolist()
+    assert sorted(row["id"] for row in kept) == sorted(statements())
+    assert set(rows["needs"]) == {"arithmetic", "networks", "run"}
+    counts = verdict_counts(rows).data
+    assert counts.loc["all"].sum() == len(rows)
+    assert counts.loc["arithmetic and labels"].sum() == len(parts[0])
+
+
+class Cells(HTMLParser):
+    """Tags, their attributes, and all text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_every_row_can_be_cited_and_leads_to_its_cell() -> None:
+    table = ledger(exact_claims())
+    page = Cells(show_ledger(table).data)
+    rows = [row for row in page.all("tr") if "id" in row]
+    assert [row["id"] for row in rows] == [f"claim-{name}" for name in table["id"]]
+    assert [row["data-verdict"] for row in rows] == table["verdict"].tolist()
+    links = [a["href"] for a in page.all("a")]
+    assert "02_resampling.html#uniform-in-age-and-sex" in links
+    assert len(links) == 2 * len(table)
+    assert len(page.all("td")) == len(HEADINGS) * len(table)
+    assert {cell["data-label"] for cell in page.all("td")} == set(HEADINGS)
+
+
+def test_text_is_escaped() -> None:
+    table = ledger(exact_claims()).head(1)
+    bad = '<script>alert("x")</script> & <b>'
+    html = ledger_html(
+        table.assign(id=bad, **dict.fromkeys(("place", "statement", "test", "measured"), bad))
+    )
+    assert "<script" not in html and "<b>" not in html
+    assert bad in "".join(Cells(html).texts)
+
+
+def test_a_ledger_of_an_older_run_is_linked_as_well() -> None:
+    table = ledger(exact_claims()).drop(columns="measured_in")
+    assert "01_data_inspection.html#how-many-how-old-which-sex" in ledger_html(table)
+    assert "Where: —" in ledger_html(table.head(1).assign(id="gone"))
+
+
+def test_the_script_is_the_books_own() -> None:
+    options = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    styles = ROOT / options["html_static_path"][0]
+    for name in [*options["html_js_files"], *options["html_css_files"]]:
+        text = (styles / name).read_text()
+        assert not re.search(r"https?://|\bfetch\(|\bimport\b|@import", text), name
+    script = (styles / "ledger.js").read_text()
+    assert "innerHTML" not in script and "eval(" not in script

@@ -1,0 +1,358 @@
+"""Claims that need a run or built networks: made-up results lead to either verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from boneage_lib.paper import Verdict, built_claims, measured_claims
+from boneage_lib.paper.findings import no_gain, over_seeds
+from boneage_lib.paper.network_claims import implied_mae_months
+from boneage_lib.paper.published import TABLE_3, TABLE_4, TABLE_6, TITLES
+from boneage_lib.paper.region_claims import in_region
+
+REAL = {"cohort_kind": "rsna", "weights": "imagenet", "n_train": 12_611}
+RESNET, INCEPTION, XCEPTION = "resnet50_patches", "inception_v3", "xception"
+
+
+def claim(name: str, **results: Any) -> Any:
+    """One claim of a run on real radiographs that holds only these results."""
+    run = json.loads(json.dumps({**REAL, **results}, allow_nan=False))
+    return {found.id: found for found in measured_claims(run)}[name]
+
+
+def verdict(name: str, **results: Any) -> str:
+    found = claim(name, **results)
+    assert found.measured != "not measured", found.reason
+    return str(found.verdict.value)
+
+
+def pair(a: str, b: str, difference: float, half: float = 1.0, **more: Any) -> dict[str, Any]:
+    ci = [difference - half, difference + half]
+    return {"a": a, "b": b, "difference_months": difference, "difference_months_ci": ci, **more}
+
+
+def arm(*mae_months: float) -> dict[str, list[float]]:
+    return {"seed": list(range(len(mae_months))), "mae_months": list(mae_months)}
+
+
+def test_differences_over_seeds_are_paired_by_seed() -> None:
+    a, b = arm(10, 20, 30), arm(11, 22, 33)
+    found = over_seeds(a, b)
+    assert found is not None
+    assert found[0] == pytest.approx(-2)
+    assert found[2] - found[0] == pytest.approx(4.3027 / np.sqrt(3), abs=1e-3)  # Student, 2 df
+    assert over_seeds(a, {"seed": [2, 7], "mae_months": [1, 2]}) is None  # one seed in common
+    assert over_seeds(None, b) is None
+    turned = {"seed": b["seed"][::-1], "mae_months": b["mae_months"][::-1]}
+    assert over_seeds(a, turned) == found
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((2, 1, 3), "confirmed"),
+        ((0.5, -1, 2), "approximately"),
+        ((-0.5, -2, 1), "ambiguous"),
+        ((-2, -3, -1), "contradicted"),
+    ],
+)
+def test_verdict_on_no_gain(found: tuple[float, float, float], expected: str) -> None:
+    assert no_gain(found)[0].value == expected
+
+
+def seeds(**maes: tuple[float, ...]) -> dict[str, Any]:
+    return {
+        name: {"seeds": {"seed": list(range(len(mae))), "test": {"mae_months": list(mae)}}}
+        for name, mae in maes.items()
+    }
+
+
+def test_the_headline_asks_for_radiographs_and_seeds() -> None:
+    name, better = "patches-beat-xception", [pair(RESNET, XCEPTION, -3)]
+    assert verdict(name, paired=better) == "confirmed"
+    assert "One seed" in claim(name, paired=better).reason
+    assert verdict(name, paired=[pair(XCEPTION, RESNET, -3)]) == "contradicted"
+    agree = seeds(resnet50_patches=(10, 11, 10), xception=(13, 14, 13.1))
+    assert verdict(name, paired=better, metrics=agree) == "confirmed"
+    assert "over seeds" in claim(name, paired=better, metrics=agree).measured
+    luck = seeds(resnet50_patches=(10, 18, 10), xception=(13, 14, 13))
+    assert verdict(name, paired=better, metrics=luck) == "approximately"
+    other = seeds(resnet50_patches=(15, 16, 15), xception=(13, 14, 13.1))
+    assert verdict(name, paired=better, metrics=other) == "contradicted"
+
+
+def test_attention_brings_a_benefit_or_none() -> None:
+    name, other = "attention-no-benefit", "xception_attention"
+    assert verdict(name, paired=[pair(other, XCEPTION, 3)]) == "confirmed"
+    assert verdict(name, paired=[pair(other, XCEPTION, -3)]) == "contradicted"
+
+
+def regions(region: str, *differences: float, half: float = 1.0) -> list[dict[str, Any]]:
+    pairs = ((INCEPTION, XCEPTION), (INCEPTION, RESNET), (XCEPTION, RESNET))
+    return [
+        pair(a, b, d, half, region=region, n=20)
+        for (a, b), d in zip(pairs, differences, strict=True)
+    ]
+
+
+def test_edges_and_center_of_the_age_axis() -> None:
+    age_z = np.array([-1.8, -1.6, -1.3, 0, 1.2, 1.5, 1.9])
+    assert in_region(age_z, "edge").tolist() == [False, True, True, False, False, True, False]
+    assert in_region(age_z, "center").tolist() == [False, False, False, True, True, False, False]
+    assert verdict("edges-equal", regions=regions("edge", 0.5, 1, -1)) == "confirmed"
+    assert verdict("edges-equal", regions=regions("edge", 0.5, 9, -1)) == "contradicted"
+    assert verdict("edges-equal", regions=regions("edge", 1, 2, 1, half=8)) == "ambiguous"
+    assert verdict("center-resnet50", regions=regions("center", 0, 5, 4)) == "confirmed"
+    assert verdict("center-resnet50", regions=regions("center", 0, 5, -4)) == "contradicted"
+    assert claim("center-resnet50", regions=regions("edge", 0, 5, 4)).value is None
+
+
+def scores(**values: Any) -> dict[str, Any]:
+    return {name: values for name in TABLE_6}
+
+
+def test_a_mean_absolute_error_is_held_against_what_the_printed_errors_imply() -> None:
+    implied = implied_mae_months()
+    assert implied[RESNET][0] == pytest.approx(10.09 * np.sqrt(2 / np.pi), abs=0.01)
+    metrics = {
+        n: {"test": {"mae_months": low, "mae_months_ci": [low - 1, low + 1]}}
+        for n, (low, _) in implied.items()
+    }
+    assert verdict("table-6-mae", metrics=metrics) == "confirmed"
+    metrics[RESNET]["test"]["mae_months_ci"] = [1.0, 2.0]
+    assert verdict("table-6-mae", metrics=metrics) == "approximately"
+    assert verdict("table-6-mae", metrics=metrics, n_train=490) == "not testable on this run"
+
+
+def test_a_resampled_score_is_another_quantity_or_the_same() -> None:
+    raw = {"mae_months": 14, "mae_months_ci": [12, 16]}
+    drawn = {"mae_months": 15, "n": 190, "n_distinct": 92}
+    same = scores(test=raw, test_resampled=drawn)
+    assert verdict("resampled-score", metrics=same) == "confirmed"
+    other = scores(test=raw, test_resampled={**drawn, "mae_months": 19})
+    weighted = dict.fromkeys(TABLE_6, 18.0)
+    assert verdict("resampled-score", metrics=other, age_weighted=weighted) == "ambiguous"
+    assert (
+        "92 different of 190), 18.0 weighted"
+        in claim("resampled-score", metrics=other, age_weighted=weighted).measured
+    )
+
+
+def test_two_rulers() -> None:
+    same = {name: {"rmse_z": 0.301, "rmse_z_own": 0.303} for name in TABLE_6}
+    assert verdict("normalization-ablation", rulers=same) == "confirmed"
+    other = same | {RESNET: {"rmse_z": 0.30, "rmse_z_own": 0.35}}
+    assert verdict("normalization-ablation", rulers=other) == "ambiguous"
+
+
+def history(*val_loss: float, rates: tuple[float, float] = (1e-3, 1e-3)) -> dict[str, Any]:
+    return {"val_loss": list(val_loss), "learning_rate": [*rates] + [rates[1]] * len(val_loss)}
+
+
+def test_loss_curves() -> None:
+    falling, waving = history(4, 3, 2, 1), history(4, 2, 3, 2.5)
+    as_said = {INCEPTION: waving, "xception_attention": waving, XCEPTION: falling, RESNET: falling}
+    turned = {n: falling if own is waving else waving for n, own in as_said.items()}
+    assert verdict("validation-oscillates", histories=as_said) == "confirmed"
+    assert verdict("validation-oscillates", histories=turned) == "contradicted"
+    assert verdict("patch-loss-falls", histories=as_said) == "confirmed"
+    assert verdict("patch-loss-falls", histories=turned) == "approximately"
+    assert verdict("longer-training", histories=as_said) == "approximately"  # best is the last
+    assert verdict("longer-training", histories=turned) == "contradicted"
+    longer = {n: history(*range(20, 10, -1)) for n in (XCEPTION, RESNET)}
+    assert verdict("longer-training", histories=longer) == "confirmed"
+    over = {n: history(*range(12, 5, -1), 9, 9, 9) for n in (XCEPTION, RESNET)}
+    assert verdict("longer-training", histories=over) == "contradicted"
+
+
+def test_the_plateau_callback_acts_or_not() -> None:
+    settings = {n: {"schedule": "plateau", "plateau_patience": 2} for n in TITLES}
+    lowered = {n: history(3, 2, rates=(1e-3, 5e-4)) for n in TITLES}
+    kept = {n: history(3, 2) for n in TITLES}
+    name = "plateau-fires"
+    assert verdict(name, settings=settings, histories=lowered) == "confirmed"
+    assert verdict(name, settings=settings, histories=kept) == "contradicted"
+    others = {n: {"schedule": "constant"} for n in TITLES}
+    assert claim(name, settings=others, histories=kept).value is None
+
+
+def study(**arms: Any) -> dict[str, Any]:
+    return {"arms": arms, "updates": dict.fromkeys(arms, 100)}
+
+
+def test_ablations_over_seeds() -> None:
+    low, high = arm(10, 10.1, 9.9), arm(14, 14.2, 13.8)
+    schedules = {"schedules": study(plateau=low, sawtooth=high, exponential=low)}
+    assert verdict("schedule-ablation", ablations=schedules) == "confirmed"
+    assert "one decay" in claim("schedule-ablation", ablations=schedules).measured
+    turned = {"schedules": study(plateau=high, sawtooth=low)}
+    assert verdict("schedule-ablation", ablations=turned) == "contradicted"
+
+    helps = {"resampling": study(resampled=low, as_it_is=high)}
+    assert verdict("resampling-helps", ablations=helps) == "confirmed"
+    harms = {"resampling": study(resampled=high, as_it_is=low)}
+    assert verdict("resampling-helps", ablations=harms) == "contradicted"
+    helps["resampling"]["updates"]["resampled"] = 200
+    assert verdict("resampling-helps", ablations=helps) == "ambiguous"
+
+    worse = {"input_form": study(tf=high, caffe=low)}
+    assert verdict("input-form", ablations=worse) == "contradicted"
+    assert verdict("input-form", ablations={"input_form": study(tf=low, caffe=high)}) == "confirmed"
+    for name in ("schedule-ablation", "resampling-helps", "input-form"):
+        assert "not measured in this run" in claim(name).reason
+        assert claim(name, ablations={}).verdict is Verdict.NOT_TESTABLE
+
+
+def patch_study(values: dict[int, float], key: str, seeds: int = 1) -> list[dict[str, Any]]:
+    return [
+        {"patch_size": size, "seed": seed, key: value + seed}
+        for size, value in values.items()
+        for seed in range(seeds)
+    ]
+
+
+UP, DOWN = {224: 1.0, 128: 2.0, 64: 3.0, 32: 4.0}, {224: 4.0, 128: 3.0, 64: 2.0, 32: 1.0}
+
+
+def test_patch_sizes_by_training_loss_and_fairly() -> None:
+    assert verdict("patch-losses", patch_size_study=patch_study(UP, "loss")) == "confirmed"
+    mixed = patch_study(UP | {64: 1.5}, "loss")
+    assert verdict("patch-losses", patch_size_study=mixed) == "approximately"
+    assert verdict("patch-losses", patch_size_study=patch_study(DOWN, "loss")) == "contradicted"
+
+    name, printed = "small-patches-worse", patch_study(UP, "mae_months")
+    assert verdict(name, patch_size_study=printed) == "approximately"  # one seed, no interval
+    apart = [row | {"low": row["mae_months"] - 0.1, "high": row["mae_months"]} for row in printed]
+    assert verdict(name, patch_size_study=apart) == "confirmed"
+    fair = patch_study(DOWN, "mae_months", seeds=3)
+    assert verdict(name, patch_size_study=apart, patch_size_fair=fair) == "contradicted"
+    assert "Equal numbers of updates" in claim(name, patch_size_fair=fair).reason
+    fair = patch_study(UP, "mae_months", seeds=3)
+    assert verdict(name, patch_size_study=printed, patch_size_fair=fair) == "confirmed"
+
+
+def test_patches_at_test_time() -> None:
+    def records(low: float, high: float) -> list[dict[str, Any]]:
+        same = {"places": "random", "combined": "mean", "lowest": 13.0, "highest": 13.4}
+        difference = {"difference_months": 1.0, "difference_low": low, "difference_high": high}
+        return [
+            {**same, "patches": 1, "mae_months": 14.2, **difference},
+            {**same, "patches": 3, "mae_months": 13.2},
+            {**same, "places": "grid", "patches": 49, "mae_months": 12, "lowest": None},
+        ]
+
+    name = "patches-at-test"
+    assert verdict(name, patches_at_test=records(0.5, 1.5)) == "ambiguous"
+    assert verdict(name, patches_at_test=records(-0.5, 2.5)) == "confirmed"
+    assert "49 grid, mean: 12.0 months" in claim(name, patches_at_test=records(0, 1)).measured
+
+
+def ensemble(difference: float, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "normalized",
+        "kind": "ensemble",
+        "mae_months": 10,
+        "best_member": RESNET,
+        "weight_sum": 1.0,
+        "difference_months": difference,
+        "difference_months_ci": [difference - 0.5, difference + 0.5],
+        **more,
+    }
+
+
+def test_an_ensemble_against_its_best_member() -> None:
+    rows = [ensemble(-1), ensemble(3, name="as_printed", weight_sum=0.7)]
+    correlation = {n: {m: 0.5 + 0.1 * (n != m) for m in TABLE_6} for n in TABLE_6}
+    better = claim("ensemble-beats-best", ensemble=rows, error_correlation=correlation)
+    assert better.verdict is Verdict.CONFIRMED and "errors correlate 0.60" in better.measured
+    assert verdict("ensemble-as-printed", ensemble=rows) == "contradicted"
+    assert "sum to 0.7" in claim("ensemble-as-printed", ensemble=rows).measured
+    assert verdict("ensemble-beats-best", ensemble=[ensemble(1)]) == "contradicted"
+
+
+def test_an_ensemble_is_robust_by_changed_radiographs_and_by_seeds() -> None:
+    def rows(key: str, member: str, difference: float) -> list[dict[str, Any]]:
+        ci = [difference - 0.5, difference + 0.5]
+        return [{"name": "normalized", member: RESNET, key: difference, f"{key}_ci": ci}]
+
+    changed, spread = "increase_difference_months", "deviation_difference_months"
+    good = rows(changed, "best_member", -2)
+    name = "ensemble-robust"
+    assert verdict(name, ensemble_robustness=good) == "confirmed"
+    both = {"ensemble_over_seeds": rows(spread, "steadiest_member", 1.0)}
+    assert verdict(name, ensemble_robustness=good, **both) == "contradicted"
+    assert "over seeds" in claim(name, ensemble_robustness=good, **both).measured
+
+
+def test_an_ensemble_overfits_less_or_not() -> None:
+    def rows(gap: float, **more: Any) -> list[dict[str, Any]]:
+        members = [
+            {"name": n, "kind": "member", "mae_train_months": 10, "mae_validation_months": 13}
+            for n in TABLE_6
+        ]
+        own = {"mae_train_months": 10, "mae_validation_months": 10 + gap}
+        return [*members, ensemble(0, **own, **more)]
+
+    name, key = "ensemble-less-overfitting", "gap_less_members_months"
+    assert verdict(name, ensemble=rows(2)) == "confirmed"
+    assert verdict(name, ensemble=rows(4)) == "contradicted"
+    unsure = {key: -1, f"{key}_ci": [-3, 1]}
+    assert verdict(name, ensemble=rows(2, **unsure)) == "approximately"
+    assert claim(name, ensemble=rows(2, **unsure)).interval == (-3, 1)
+
+
+def built(**changes: Any) -> dict[str, Any]:
+    """What the built networks say, as they are; changes by network and key."""
+    networks: dict[str, dict[str, Any]] = {
+        name: {
+            "side": 500,
+            "trainable": row.trainable,
+            "frozen": row.frozen,
+            "gflops": {INCEPTION: 33.5, XCEPTION: 45.3}.get(name, 8.0),
+            "base_trainable": 0,
+            "base_unchanged": True,
+        }
+        for name, row in TABLE_3.items()
+    }
+    networks["xception_attention"] = {**networks[XCEPTION], "trainable": 311_709}
+    for name, values in changes.items():
+        networks[name] = networks[name] | values
+    return {"networks": networks}
+
+
+def built_verdicts(facts: dict[str, Any]) -> dict[str, str]:
+    return {found.id: found.verdict.value for found in built_claims(facts)}
+
+
+def test_what_the_built_networks_decide() -> None:
+    found = built_verdicts(built())
+    assert found["table-3-built"] == "confirmed"
+    assert found["attention-built"] == "ambiguous"
+    assert found["frozen-base"] == "confirmed"
+    assert found["xception-cheaper"] == "contradicted"
+    assert found["xception-faster"] == found["paper-protocol"] == "not testable on this run"
+    turned = built(
+        inception_v3={"gflops": 60.0, "trainable": 1}, xception={"base_unchanged": False}
+    )
+    found = built_verdicts(turned)
+    assert found["table-3-built"] == found["frozen-base"] == "approximately"
+    assert found["xception-cheaper"] == "confirmed"
+    assert set(built_verdicts({}).values()) == {"not testable on this run"}
+
+
+def test_speed_and_settings() -> None:
+    speed = {XCEPTION: {"a": 3.0, "b": 4.0}, INCEPTION: {"a": 5.0, "b": 6.0, "c": 1.0}}
+    assert built_verdicts({"speed": speed})["xception-faster"] == "contradicted"
+    speed[XCEPTION]["b"] = 7.0
+    assert built_verdicts({"speed": speed})["xception-faster"] == "approximately"
+    own = {"epochs": 7, "batch_size": 8, "learning_rate": 1e-3, "patch_count": 3, "patch_size": 224}
+    settings = {name: dict(own) for name in TABLE_4}
+    assert built_verdicts({"settings": settings})["paper-protocol"] == "confirmed"
+    settings[RESNET]["epochs"] = 20
+    found = {c.id: c for c in built_claims({"settings": settings})}["paper-protocol"]
+    assert found.verdict is Verdict.APPROXIMATELY
+    assert "13 of 14" in found.measured and "epochs 20" in found.measured

@@ -1,0 +1,140 @@
+"""Tables of the studies: patches, ensembles, seeds, changed radiographs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.display import Markdown
+from made_up_run import NORMALIZER, all_predictions, changed
+
+from boneage_lib.evaluation import (
+    ensemble_robustness,
+    ensemble_study,
+    patch_averages,
+    seed_study,
+)
+from boneage_lib.paper.published import TITLES
+from boneage_lib.report import tables
+from boneage_lib.report.results import with_intervals
+
+
+def fair(seeds: int) -> pd.DataFrame:
+    """Two settings; the smaller patches are two months worse on every radiograph."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for count, size, worse in ((9, 66, 2.0), (3, 115, 0.0)):
+        for seed in range(seeds):
+            errors = np.random.default_rng(5).gamma(2, 5, 40) + worse + seed
+            rows.append(
+                {
+                    "patch_count": count,
+                    "patch_size": size,
+                    "seed": seed,
+                    "updates": 125,
+                    "pixels": count * size**2,
+                    "budget": count * size**2 / 256**2,
+                    "patches_a_step": 24,
+                    "pixels_a_step": 24 * size**2,
+                    "mae_months": errors.mean(),
+                    "errors_months": errors,
+                    "seconds": {"features": rng.random(), "head": 1.0},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_the_patch_study_gets_an_interval_for_each_row_and_loses_its_times() -> None:
+    errors = np.random.default_rng(0).gamma(2, 10, 50)
+    study = pd.DataFrame({"patch_count": [3, 9], "mae_months": [errors.mean(), 5.0]}).assign(
+        errors_months=[errors, np.array([5.0])], seconds=[{"head": 1.0}, {"head": 2.0}]
+    )
+    table = with_intervals(study)
+    assert list(table) == ["patch_count", "mae_months", "low", "high"]
+    assert table["low"][0] < table["mae_months"][0] < table["high"][0]
+    assert np.isnan(table["low"][1]) and np.isnan(table["high"][1])
+
+
+def test_the_fair_study_compares_with_the_largest_patches() -> None:
+    table = tables.fair_patch_study(fair(3))
+    assert list(table.index) == ["3 × 115 px", "9 × 66 px"], "largest first"
+    assert table["less the largest patches'"].tolist() == ["—", "2.0 (2.0 to 2.0)"]
+    assert table["seeds"].tolist() == [3, 3]
+    assert table["of the radiograph"].tolist() == ["61%", "60%"]
+    mean = np.random.default_rng(5).gamma(2, 5, 40).mean() + 1
+    assert table["mean absolute error"].iloc[0].startswith(f"{mean:.1f} (")
+    # Three values a month apart, see Student's interval in test_intervals.
+    assert table["over seeds"].iloc[0] == f"{mean - 2.484:.1f} to {mean + 2.484:.1f}"
+    once = tables.fair_patch_study(fair(1))
+    assert set(once["over seeds"]) == {"—"}
+
+
+def test_patches_at_test_names_grid_and_draws() -> None:
+    rng = np.random.default_rng(0)
+    ages = rng.uniform(20, 200, 30)
+    averages = patch_averages(
+        ages, ages[:, None, None] + rng.normal(0, 9, (30, 2, 9)), ages[:, None] + np.ones((30, 49))
+    )
+    table = tables.patches_at_test(averages)
+    assert list(table.index) == [
+        ("1 random", "—"),
+        ("3 random", "mean"),
+        ("3 random", "median"),
+        ("9 random", "mean"),
+        ("9 random", "median"),
+        ("7 × 7 grid", "mean"),
+        ("7 × 7 grid", "median"),
+    ]
+    grid, three = table.iloc[-1], table.iloc[1]
+    assert grid["mean absolute error"] == "1.0 (1.0 to 1.0)"
+    assert grid["standard deviation over draws"] == grid["lowest to highest draw"] == "—"
+    assert three["less the mean of 3 random"] == "—"
+    assert grid["less the mean of 3 random"].startswith("-")
+    assert table["draws"].tolist() == [18, 6, 6, 2, 2, 1, 1]
+
+
+def test_ensembles_say_to_which_member_their_differences_are() -> None:
+    study = ensemble_study({name: all_predictions(name) for name in TITLES}, NORMALIZER)
+    table = tables.ensembles(study)
+    patches = TITLES["resnet50_patches"]
+    for column in ("less the best member on test", "less the best on validation"):
+        assert (table[column].iloc[:4] == "—").all()
+        assert table[column].iloc[4:].str.endswith(f" to {patches}").all()
+    assert table.loc["completed", "weights"].startswith(f"{patches} 0.80, ")
+    gaps = tables.gaps(study)
+    assert list(gaps.index) == list(table.index)
+    assert gaps["validation less train"].str.contains(" to ").all()
+    assert (gaps["less its members' mean"].iloc[:4] == "—").all()
+    without = study[[c for c in study if "gap" not in c and "_train_" not in c]]
+    assert set(tables.gaps(without)["validation less train"]) == {"—"}
+
+
+def test_seeds_and_changed_radiographs() -> None:
+    of_seeds = {name: {k: all_predictions(name, k) for k in range(3)} for name in TITLES}
+    table = tables.seeds(seed_study(of_seeds, NORMALIZER))
+    assert (table["seeds"] == 3).all()
+    assert (table["less the steadiest member's"].iloc[:4] == "—").all()
+    assert table.loc["normalized", "less the steadiest member's"].endswith(
+        TITLES["resnet50_patches"]
+    )
+    study = ensemble_study({name: all_predictions(name) for name in TITLES}, NORMALIZER)
+    rows, summary = ensemble_robustness({n: changed(n) for n in TITLES}, study, NORMALIZER)
+    table = tables.changed_radiographs(summary)
+    assert table.loc[TITLES["xception"], "increase"] == "4.0 (4.0 to 4.0)"
+    wide = tables.by_condition(rows)
+    assert list(wide.index) == ["none", "rotation", "flip"]
+    assert list(wide)[:4] == list(TITLES.values())
+    assert wide.loc["rotation", TITLES["xception"]] == pytest.approx(
+        wide.loc["none", TITLES["xception"]] + 7.5
+    )
+
+
+def test_what_a_run_cannot_tell_is_said() -> None:
+    nothing = pd.DataFrame()
+    for table in (
+        tables.seeds(nothing),
+        tables.changed_radiographs(nothing),
+        tables.by_condition(nothing),
+    ):
+        said = tables.show(table, "A caption.", absent="Not on this run.")
+        assert isinstance(said, Markdown) and said.data == "Not on this run."
