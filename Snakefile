@@ -21,13 +21,15 @@ RESULTS = {
 }
 # The study of real radiographs that stands beside every run's own numbers, once it is kept.
 STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
+# How fast the networks are, once measured.
+SPEED = [str(file) for file in [ROOT / "results" / "benchmarks" / "training.json"] if file.is_file()]
 NEEDS = {
     **{notebook: [COHORT, *STUDY] for notebook in NETWORK_OF},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
     # The attention network looks at the same feature maps as Xception's.
     "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
     "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORK_OF],
-    "09_claims": [RESULTS["08_ensemble_analysis"], RESULTS["07_patch_size_study"]],
+    "09_claims": [RESULTS["08_ensemble_analysis"], RESULTS["07_patch_size_study"], *SPEED],
 }
 # How the run is spread: these say where work is done, and never what comes of it.
 SPREAD, PARTS, GPUS = (config["jobs"][key] for key in ("spread", "parts", "gpus"))

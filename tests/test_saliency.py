@@ -259,7 +259,7 @@ def test_the_silhouette_of_a_phantom_is_its_hand() -> None:
     [
         np.zeros((64, 64), np.uint8),
         np.full((64, 64), 9, np.uint8),
-        np.eye(64, dtype=np.uint8) * 255,
+        np.pad(np.full((6, 6), 200, np.uint8), 29),
     ],
 )
 def test_a_picture_without_a_hand_has_no_silhouette(picture: np.ndarray) -> None:
