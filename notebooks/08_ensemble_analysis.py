@@ -153,6 +153,15 @@ show(
 )
 
 # %% [markdown]
+# Every change by its strength, for each network and the ensemble with the printed weights divided by
+# their sum. The dashed lines are the errors on the radiographs as they are.
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-robustness", "caption": "Mean absolute error on changed test radiographs against the strength of the change, with 95 % intervals; dashed: as they are."}, "image": {"alt": "One panel for each change of the radiograph, mean absolute error in months against its strength, one line for each network and the ensemble, and dashed lines for the error on unchanged radiographs."}}
+from boneage_lib.report.robustness import robustness_tables
+
+figures.robustness(robustness_tables(run), seed)
+
+# %% [markdown]
 # ## The paper, the real study and this run
 #
 # The paper prints no score of its ensemble. The weights here are the printed ones divided by their

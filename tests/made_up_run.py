@@ -112,9 +112,13 @@ def training(name: str, seed: int, worse_by_months: float = 0.0) -> SimpleNamesp
 
 
 def changed(name: str, costs_months: float = 5.0) -> pd.DataFrame:
-    """What ``results/robustness/<name>.csv`` holds: every change moves answers further off."""
+    """What ``results/robustness/<name>.csv`` holds: every change moves answers further off.
+
+    By ``costs_months`` for every ten of its strength on average, some radiographs more than others.
+    """
     plain = predictions(name).query("split == 'test'").drop(columns="split").head(20)
     past = np.sign(plain["predicted_months"] - plain["boneage_months"])
+    past *= np.linspace(0.5, 1.5, len(plain))
     tables = []
     for condition, strength in (("none", 0.0), ("rotation", 10.0), ("rotation", 20.0), ("flip", 1)):
         moved = plain["predicted_months"] + costs_months * strength / 10 * past

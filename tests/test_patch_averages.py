@@ -9,7 +9,7 @@ import pytest
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import patch_averages
 
-AGES = np.linspace(20, 200, 40)
+AGES = np.arange(20.0, 180.0, 4.0)
 
 
 def answers(sets: int = 3, patches: int = 9, noise: float = 10.0) -> tuple[np.ndarray, np.ndarray]:

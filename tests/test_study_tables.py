@@ -18,6 +18,9 @@ from boneage_lib.paper.published import TITLES
 from boneage_lib.report import tables
 from boneage_lib.report.results import with_intervals
 
+#: Of 40 radiographs, months.
+ERRORS = np.random.default_rng(5).gamma(2, 5, 40).round(0)
+
 
 def fair(seeds: int) -> pd.DataFrame:
     """Two settings; the smaller patches are two months worse on every radiograph."""
@@ -25,7 +28,7 @@ def fair(seeds: int) -> pd.DataFrame:
     rows = []
     for count, size, worse in ((9, 66, 2.0), (3, 115, 0.0)):
         for seed in range(seeds):
-            errors = np.random.default_rng(5).gamma(2, 5, 40) + worse + seed
+            errors = ERRORS + worse + seed
             rows.append(
                 {
                     "patch_count": count,
@@ -61,9 +64,9 @@ def test_the_fair_study_compares_with_the_largest_patches() -> None:
     assert table["less the largest patches'"].tolist() == ["—", "2.0 (2.0 to 2.0)"]
     assert table["seeds"].tolist() == [3, 3]
     assert table["of the radiograph"].tolist() == ["61%", "60%"]
-    mean = np.random.default_rng(5).gamma(2, 5, 40).mean() + 1
+    mean = ERRORS.mean() + 1
     assert table["mean absolute error"].iloc[0].startswith(f"{mean:.1f} (")
-    # Three values a month apart, see Student's interval in test_intervals.
+    # Three values a month apart, see Student's interval in test_seeds.
     assert table["over seeds"].iloc[0] == f"{mean - 2.484:.1f} to {mean + 2.484:.1f}"
     once = tables.fair_patch_study(fair(1))
     assert set(once["over seeds"]) == {"—"}
@@ -71,7 +74,7 @@ def test_the_fair_study_compares_with_the_largest_patches() -> None:
 
 def test_patches_at_test_names_grid_and_draws() -> None:
     rng = np.random.default_rng(0)
-    ages = rng.uniform(20, 200, 30)
+    ages = rng.uniform(20, 200, 30).round()
     averages = patch_averages(
         ages, ages[:, None, None] + rng.normal(0, 9, (30, 2, 9)), ages[:, None] + np.ones((30, 49))
     )
@@ -120,7 +123,7 @@ def test_seeds_and_changed_radiographs() -> None:
     study = ensemble_study({name: all_predictions(name) for name in TITLES}, NORMALIZER)
     rows, summary = ensemble_robustness({n: changed(n) for n in TITLES}, study, NORMALIZER)
     table = tables.changed_radiographs(summary)
-    assert table.loc[TITLES["xception"], "increase"] == "4.0 (4.0 to 4.0)"
+    assert table.loc[TITLES["xception"], "increase"].startswith("4.0 (3.")
     wide = tables.by_condition(rows)
     assert list(wide.index) == ["none", "rotation", "flip"]
     assert list(wide)[:4] == list(TITLES.values())

@@ -18,18 +18,14 @@ from boneage_lib.evaluation.ensemble import (
     weights_for,
 )
 from boneage_lib.evaluation.ensemble_robustness import ensemble_robustness
+from boneage_lib.evaluation.few_values import spread_interval, student_interval
 from boneage_lib.evaluation.groups import (
     age_weighted_mae,
     by_group,
     calibration,
     evaluate_by_group,
 )
-from boneage_lib.evaluation.intervals import (
-    bootstrap_interval,
-    fisher_interval,
-    spread_interval,
-    student_interval,
-)
+from boneage_lib.evaluation.intervals import bootstrap_interval, fisher_interval
 from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.patch_averages import patch_averages
 from boneage_lib.evaluation.predictions import (

@@ -16,11 +16,8 @@ import pandas as pd
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.ensemble import combine, ensembles_of
-from boneage_lib.evaluation.intervals import (
-    bootstrap_interval,
-    spread_interval,
-    student_interval,
-)
+from boneage_lib.evaluation.few_values import spread_interval, student_interval
+from boneage_lib.evaluation.intervals import bootstrap_interval
 from boneage_lib.evaluation.predictions import align
 
 
