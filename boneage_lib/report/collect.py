@@ -21,15 +21,8 @@ from boneage_lib.evaluation import (
 )
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report.results import metrics, seed_predictions
-from boneage_lib.report.run import Run
+from boneage_lib.report.run import NOTEBOOK_OF, Run
 
-#: Notebook that trains each network.
-NOTEBOOK_OF = {
-    "inception_v3": "03_inception_v3",
-    "xception": "04_xception",
-    "xception_attention": "05_xception_attention",
-    "resnet50_patches": "06_resnet50_patches",
-}
 ENSEMBLE = "ensemble"
 #: The members of the paper's ensemble, and of its Figure 6 and Table 6.
 PAPER_MEMBERS = ("inception_v3", "xception", "resnet50_patches")

@@ -17,18 +17,13 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import TABLE_5, table_5_at
 from boneage_lib.report.profile import notebook_parameters
 from boneage_lib.report.provenance import environment
-from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.training import Settings
 
 #: The notebooks that train, and the network of each.
-NETWORK_OF = {
-    "03_inception_v3": "inception_v3",
-    "04_xception": "xception",
-    "05_xception_attention": "xception_attention",
-    "06_resnet50_patches": "resnet50_patches",
-}
+NETWORK_OF = {notebook: network for network, notebook in NOTEBOOK_OF.items()}
 PATCH_STUDY = "07_patch_size_study"
 #: Parameters of a notebook that go to `boneage_lib.training.train` beside the settings.
 _PASSED_ON = ("keep_maps", "input_form")

@@ -21,8 +21,8 @@ from boneage_lib.evaluation import (
 from boneage_lib.inputs import scaled_patch
 from boneage_lib.paper.published import TABLE_4, number
 from boneage_lib.paper.region_claims import in_region
-from boneage_lib.report.collect import NOTEBOOK_OF, PAPER_MEMBERS
-from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.collect import PAPER_MEMBERS
+from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
 #: Fewest test radiographs of a region of the age axis that networks are compared on.
 FEWEST = 5

@@ -6,8 +6,7 @@ import pandas as pd
 
 from boneage_lib.evaluation.printed import AS_PRINTED
 from boneage_lib.evaluation.robustness_summary import averaged
-from boneage_lib.report.jobs import NETWORK_OF
-from boneage_lib.report.run import Run
+from boneage_lib.report.run import NOTEBOOK_OF, Run
 
 
 def robustness_tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -26,6 +25,6 @@ def robustness_tables(run: Run) -> dict[str, pd.DataFrame]:
     """
     tables = {
         name: run.read_table(f"results/robustness/{name}.csv", notebook)
-        for notebook, name in NETWORK_OF.items()
+        for name, notebook in NOTEBOOK_OF.items()
     }
     return {**tables, "ensemble": averaged(tables, AS_PRINTED)}

@@ -11,6 +11,14 @@ import pandas as pd
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.errors import InputError
 
+#: Notebook that trains each network.
+NOTEBOOK_OF = {
+    "inception_v3": "03_inception_v3",
+    "xception": "04_xception",
+    "xception_attention": "05_xception_attention",
+    "resnet50_patches": "06_resnet50_patches",
+}
+
 
 class MissingResult(InputError):
     """Something that an earlier notebook makes is not in the run's folder."""

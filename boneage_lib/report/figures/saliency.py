@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # A figure needs no network.
     from boneage_lib.evaluation.saliency import Saliency
     from boneage_lib.evaluation.saliency_summary import Band
 
+#: Pixels an inch, at screens of ordinary density: pictures need fewer than lines do.
+PIXELS = 60
 #: Strength: dark to light, even in lightness.
 STRENGTH_COLORS = "inferno"
 #: Effect: blue makes younger, red older, even in lightness on both sides (seaborn's).
@@ -40,7 +42,7 @@ def saliency_bands(bands: Sequence[Band], columns: int = 2) -> Figure:
         raise InputError("Found no age band with a hand's silhouette; expected one or more.")
     columns = min(columns, len(bands))
     rows = ceil(len(bands) / columns)
-    figure = Figure(figsize=(WIDTH, rows * (0.88 * WIDTH / columns + 0.35)))
+    figure = Figure(figsize=(WIDTH, rows * (0.88 * WIDTH / columns + 0.35)), dpi=PIXELS)
     panels = [figure.add_subplot(rows, columns, number + 1) for number in range(len(bands))]
     scale = Normalize(0, max(float(band.strength.max()) for band in bands))
     for axes, band in zip(panels, bands, strict=True):
@@ -76,7 +78,7 @@ def saliency_cases(cases: Saliency, covered: np.ndarray) -> Figure:
             "more of each, and as many."
         )
     n = len(covered)
-    figure = Figure(figsize=(WIDTH, n * (WIDTH / 3 + 0.85) + 0.95))
+    figure = Figure(figsize=(WIDTH, n * (WIDTH / 3 + 0.85) + 0.95), dpi=PIXELS)
     heights = [WIDTH / 3 + 0.85] * n + [0.95]
     *parts, below = figure.subfigures(n + 1, 1, squeeze=False, height_ratios=heights).ravel()
     for number, (image, cam, squares) in enumerate(
