@@ -68,7 +68,7 @@ def main() -> int:
     while True:
         run = start(arguments.profile, killed, more)
         # Each life lasts a part of the whole run: the kills fall on early and on late steps.
-        limit = chance.uniform(0.05, 0.35) * took if kills < arguments.kills else None
+        limit = chance.uniform(0.03, 0.2) * took if kills < arguments.kills else None
         try:
             code = run.wait(timeout=limit)
         except subprocess.TimeoutExpired:
