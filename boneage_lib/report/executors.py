@@ -20,8 +20,8 @@ BUILT_IN = ("local", "dryrun", "touch")
 JOBS = 100
 #: Seconds in which a file that a job wrote may stay unseen here, as on a network file system.
 LATENCY_SECONDS = 60
-#: What each job asks for: more than the largest step takes at 500 px, with Keras loaded, and less
-#: than a node of 8 GB has.
+#: What each job asks for, so that a node of 8 GB takes one; how much each step needs at 500 px has
+#: not been measured.
 MEMORY_MB = 6000
 #: A job that is ended at its limit goes on from its last epoch or shard when the run starts again.
 RUNTIME_MINUTES = 12 * 60
