@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from boneage_lib.report.dependencies import library_files
-from boneage_lib.report.jobs import NETWORK_OF, PATCH_STUDY, job_names
+from boneage_lib.report.jobs import NETWORK_OF, PATCH_STUDY, job_names, trains_only_a_head
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
@@ -81,7 +81,7 @@ for name, needed in JOBS.items():
             settings=settings(name.split(".")[0]) if "." in name else "",
             job=name,
         priority: 10 if ".features." in name else 0
-        threads: 1 if ".seed." in name else CORES
+        threads: 1 if trains_only_a_head(name) else CORES
         resources:
             gpu=1 if GPUS and "." in name else 0,
         shell:

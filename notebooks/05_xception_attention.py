@@ -43,9 +43,11 @@ saliency_cases = 2  # radiographs shown singly, worst errors first
 
 # %%
 from boneage_lib.evaluation import by_group
+from boneage_lib.evaluation.saliency_summary import age_bands
 from boneage_lib.networks import build
 from boneage_lib.report import Run, diagrams, figures, keep, show, tables, use_theme
-from boneage_lib.training import Settings, train_seeds
+from boneage_lib.report.closer_look import look, show_robustness, show_saliency
+from boneage_lib.training import Reader, Settings, train_seeds
 
 use_theme()
 run = Run(run_dir)
@@ -116,19 +118,8 @@ show(by_group(test), "Errors by sex and age, months.", decimals=1)
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
-from boneage_lib.evaluation.robustness import robustness
-from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
-from boneage_lib.report.closer_look import robustness_table, saliency_sentence
-from boneage_lib.training import Reader
-
 reader = Reader.of(trained, weights)
-changed = robustness(reader, *spread_over_ages(cohort, robustness_radiographs))
-run.write_table("results/robustness/xception_attention.csv", changed)
-show(
-    robustness_table(changed),
-    "Errors on changed radiographs, and how far answers move, months; 95 % intervals in "
-    "parentheses.",
-)
+show_robustness(run, reader, cohort, robustness_radiographs)
 
 # %% [markdown]
 # ## Where the network looks
@@ -138,11 +129,8 @@ show(
 # their maps, whatever the sign, are averaged.
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception-attention", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
-from boneage_lib.evaluation.saliency import occlusion, saliency
-from boneage_lib.evaluation.saliency_summary import age_bands, saliency_numbers
-
-seen = saliency(reader, *spread_over_ages(cohort, saliency_radiographs))
-figures.saliency_bands(age_bands(seen))
+looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
+figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
 # On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
@@ -151,14 +139,10 @@ figures.saliency_bands(age_bands(seen))
 # square, stand below.
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-xception-attention", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
-worst = worst_radiographs(cohort, test, saliency_cases)
-cases, covered = saliency(reader, *worst), occlusion(reader, *worst)
-figures.saliency_cases(cases, covered)
+figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]
-numbers = saliency_numbers(seen, cases, covered)
-run.write_json("saliency/xception_attention.json", {"data": result["data"], **numbers})
-saliency_sentence(numbers)
+show_saliency(run, "xception_attention", looked, result["data"])
 
 # %% [markdown]
 # ## The paper, the real study and this run

@@ -43,16 +43,20 @@ input_form = "caffe"  # BGR minus mean, as the weights expect; "tf" is the paper
 seed = 0
 seeds = 1  # trainings, counted up from the seed; 5 on real radiographs
 engine = "bank"  # or streaming, as the paper trains: same result, the base runs every epoch
+ablation_seeds = 0  # trainings of each arm of the ablations; 5 on real radiographs, 0: none
 # A closer look
 robustness_radiographs = 8  # test radiographs that are changed on purpose; 0 takes all
 saliency_radiographs = 24  # test radiographs whose saliency is averaged; 0 takes all
 saliency_cases = 2  # radiographs shown singly, worst errors first
 
 # %%
-from boneage_lib.evaluation import by_group
+from boneage_lib.evaluation import by_group, patch_averages
+from boneage_lib.evaluation.saliency_summary import age_bands
 from boneage_lib.networks import build
 from boneage_lib.report import Run, diagrams, figures, keep, show, tables, use_theme
-from boneage_lib.training import Settings, train_seeds
+from boneage_lib.report.ablation import show_ablation
+from boneage_lib.report.closer_look import look, show_robustness, show_saliency
+from boneage_lib.training import Reader, Settings, patch_answers, train_seeds
 
 use_theme()
 run = Run(run_dir)
@@ -129,12 +133,8 @@ show(by_group(test), "Errors by sex and age, months.", decimals=1)
 # some of them hard for any number of patches drops out.
 
 # %% tags=["nbval-ignore-output"]
-from boneage_lib.evaluation import patch_averages
-from boneage_lib.training import Reader, patch_answers
-
-answers = patch_answers(
-    Reader.of(trained, weights), cohort, patch_draws, grid=grid, at_most=patch_radiographs
-)
+reader = Reader.of(trained, weights)
+answers = patch_answers(reader, cohort, patch_draws, grid=grid, at_most=patch_radiographs)
 averages = patch_averages(answers.boneage_months, answers.random_months, answers.grid_months)
 run.write_table("results/patches_at_test.csv", averages)
 show(
@@ -147,6 +147,15 @@ show(
 figures.patches_at_test(averages)
 
 # %% [markdown]
+# ## The form of the input
+#
+# Section IV scales all radiographs to [−1, 1]. ResNet50's published weights were learned on another
+# form, pixel values less ImageNet's mean colour. Here are the same trainings with both.
+
+# %% tags=["nbval-ignore-output"]
+show_ablation(run, "input_form", cohort, settings, ablation_seeds, weights)
+
+# %% [markdown]
 # ## Robustness
 #
 # Test radiographs spread evenly over the ages are changed on purpose, one change at a time, and the
@@ -155,19 +164,7 @@ figures.patches_at_test(averages)
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
-from boneage_lib.evaluation.robustness import robustness
-from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
-from boneage_lib.report.closer_look import robustness_table, saliency_sentence
-from boneage_lib.training import Reader
-
-reader = Reader.of(trained, weights)
-changed = robustness(reader, *spread_over_ages(cohort, robustness_radiographs))
-run.write_table("results/robustness/resnet50_patches.csv", changed)
-show(
-    robustness_table(changed),
-    "Errors on changed radiographs, and how far answers move, months; 95 % intervals in "
-    "parentheses.",
-)
+show_robustness(run, reader, cohort, robustness_radiographs)
 
 # %% [markdown]
 # ## Where the network looks
@@ -177,11 +174,8 @@ show(
 # and averaged where they overlap. Hands of an age band are laid on each other by their silhouettes.
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-resnet50-patches", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
-from boneage_lib.evaluation.saliency import occlusion, saliency
-from boneage_lib.evaluation.saliency_summary import age_bands, saliency_numbers
-
-seen = saliency(reader, *spread_over_ages(cohort, saliency_radiographs))
-figures.saliency_bands(age_bands(seen))
+looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
+figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
 # On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
@@ -190,14 +184,10 @@ figures.saliency_bands(age_bands(seen))
 # square, stand below.
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-resnet50-patches", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
-worst = worst_radiographs(cohort, test, saliency_cases)
-cases, covered = saliency(reader, *worst), occlusion(reader, *worst)
-figures.saliency_cases(cases, covered)
+figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]
-numbers = saliency_numbers(seen, cases, covered)
-run.write_json("saliency/resnet50_patches.json", {"data": result["data"], **numbers})
-saliency_sentence(numbers)
+show_saliency(run, "resnet50_patches", looked, result["data"])
 
 # %% [markdown]
 # ## The paper, the real study and this run

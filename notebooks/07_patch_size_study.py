@@ -17,8 +17,9 @@
 # the error of whole validation radiographs, which is what a reader wants to know.
 #
 # **Reads** the run's cohort. **Writes** `results/patch_size_study.csv` and
-# `results/patch_losses.csv` (as printed), `results/patch_size_fair.csv`, and what each setting took
-# in `results/timing/patch_size_study.json`.
+# `results/patch_losses.csv` (as printed), `results/patch_size_fair.csv` and
+# `results/patch_sizes.json` (fair), and what each setting took in
+# `results/timing/patch_size_study.json`.
 # **Costs** four passes of the base over the patches of every training radiograph, some 60 % of its
 # pixels each: about a minute in the demo, some minutes at 500 px on two cores. The fair version
 # trains its heads on the same features, some seconds each.
@@ -56,7 +57,7 @@ study, curves = patch_study(
 fair = fair_patch_study(
     cohort, settings, seeds, patches, run.bank, weights, checkpoints=run.checkpoints
 )
-printed, fair_by_seed = keep_patch_study(run, study, curves, fair)
+printed, fair_by_seed, sizes = keep_patch_study(run, study, curves, fair)
 
 # %% [markdown]
 # ## As printed
@@ -102,7 +103,7 @@ figures.patch_validation(printed)
 
 # %% tags=["nbval-ignore-output"]
 show(
-    tables.fair_patch_study(fair),
+    tables.fair_patch_study(sizes),
     "The fair version: pixels of a radiograph's patches and of a step, and the mean absolute error "
     "of validation radiographs (months), averaged over seeds, with its 95 % interval over "
     "radiographs, Student's over seeds where there are several, and the difference to the largest "

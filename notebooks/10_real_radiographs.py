@@ -25,9 +25,12 @@ study = "rsna-500px"  # folder below results/
 # %%
 from boneage_lib.paper import reference_errors
 from boneage_lib.report import figures, published_study, show, show_ledger, tables, use_theme
+from boneage_lib.report.ablation import ablation_table
+from boneage_lib.report.closer_look import saliency_table
 
 use_theme()
 found = published_study(study)
+absent = "This study holds none."
 
 # %% [markdown]
 # ## What was done
@@ -90,6 +93,30 @@ show(
 figures.patch_validation(found.patch_size_study)
 
 # %% [markdown]
+# With the same number of patches a step and of updates, over several seeds, as in
+# {doc}`07_patch_size_study`:
+
+# %%
+show(
+    tables.fair_patch_study(found.patch_sizes),
+    "The fair version on real radiographs: mean absolute error of validation radiographs (months) "
+    "with its 95 % interval over radiographs and over seeds.",
+    absent=absent,
+)
+
+# %% [markdown]
+# One patch, a few, or a grid of all: how the trained network's answers to patches become the age of
+# a test radiograph ({doc}`06_resnet50_patches`).
+
+# %%
+show(
+    tables.patches_at_test(found.patches_at_test),
+    "Error on real test radiographs by the patches that are combined, months; 95 % intervals over "
+    "radiographs in parentheses.",
+    absent=absent,
+)
+
+# %% [markdown]
 # ## Ensembles
 
 # %%
@@ -97,6 +124,66 @@ show(
     tables.ensembles(found.ensemble),
     "Ensembles and their members on real test radiographs; difference to the best member (months).",
     decimals=2,
+)
+
+# %%
+show(
+    tables.gaps(found.ensemble),
+    "Overfitting: mean absolute error on training and validation radiographs (months), 95 % Welch "
+    "intervals.",
+    decimals=1,
+)
+
+# %%
+show(
+    tables.seeds(found.over_seeds),
+    "What other seeds change, on real test radiographs (months).",
+    absent=absent,
+)
+
+# %%
+show(
+    tables.changed_radiographs(found.robustness),
+    "Real test radiographs as they are and changed on purpose, averaged over all changes (months).",
+    absent=absent,
+)
+
+# %% [markdown]
+# ## What the paper tried
+#
+# Learning-rate schedules, resampling and the form of ResNet50's input, each with all else the same
+# ({doc}`04_xception`, {doc}`06_resnet50_patches`): errors of validation radiographs.
+
+# %%
+show(
+    ablation_table(found.ablations.get("schedules")),
+    "Xception under each learning-rate schedule, months.",
+    absent=absent,
+)
+
+# %%
+show(
+    ablation_table(found.ablations.get("resampling")),
+    "Xception with and without resampling, months.",
+    absent=absent,
+)
+
+# %%
+show(
+    ablation_table(found.ablations.get("input_form")),
+    "ResNet50 on patches with both forms of input, months.",
+    absent=absent,
+)
+
+# %% [markdown]
+# ## Where the networks look
+
+# %%
+show(
+    saliency_table(found.saliency),
+    "Share of Grad-CAM's strength that lies on the hand, beside the hand's share of the picture; on "
+    "the worst errors, its rank correlation with occlusion. 95 % intervals in parentheses.",
+    absent=absent,
 )
 
 # %% [markdown]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.data import Cohort
+from boneage_lib.errors import InputError
 from boneage_lib.paper import measured_claims
-from boneage_lib.training import Settings, draw_epochs, extraction
-from boneage_lib.training.ablations import (
-    ablations,
-    input_form_arms,
-    resampling_arms,
-    schedule_arms,
+from boneage_lib.report import Run
+from boneage_lib.report.ablation import (
+    ablation_table,
+    keep_ablation,
+    read_ablations,
+    show_ablation,
 )
+from boneage_lib.training import Settings, draw_epochs, extraction
+from boneage_lib.training.ablations import ABLATIONS, Arm, arms_of
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -33,27 +37,93 @@ def cohort() -> Cohort:
 
 
 def test_arms_differ_in_one_thing(cohort: Cohort) -> None:
-    schedules = schedule_arms(SETTINGS)
+    schedules = arms_of("schedules", cohort, SETTINGS)
     assert list(schedules) == ["plateau", "sawtooth", "exponential", "constant"]
-    assert all(own.schedule == name and form is None for name, (own, form) in schedules.items())
-    assert [form for _, form in input_form_arms(SETTINGS).values()] == ["tf", "caffe"]
-    arms = resampling_arms(cohort, SETTINGS)
-    draws = {name: draw_epochs(cohort, own).shape[1] for name, (own, _) in arms.items()}
-    assert draws == {"resampled": 40, "as_it_is": 40}
+    for name, arm in schedules.items():
+        assert arm == Arm(replace(SETTINGS, schedule=name, stop_patience=0))
+    assert {
+        name: arm.input_form for name, arm in arms_of("input_form", cohort, SETTINGS).items()
+    } == {
+        "caffe": "caffe",
+        "tf": "tf",
+    }
+    arms = arms_of("resampling", cohort, SETTINGS)
+    draws = {name: draw_epochs(cohort, arm.settings).shape[1] for name, arm in arms.items()}
+    assert draws == {"resampled": 80, "as_it_is": 80}
+
+
+def test_without_resampling_every_radiograph_is_used_equally_often(cohort: Cohort) -> None:
+    as_it_is = arms_of("resampling", cohort, replace(SETTINGS, draws_per_cell=50))["as_it_is"]
+    drawn = draw_epochs(cohort, as_it_is.settings)
+    train = cohort.rows("train")
+    for epoch in drawn:
+        uses = np.bincount(epoch, minlength=len(cohort.labels))[train]
+        assert uses.sum() == 500
+        assert uses.max() - uses.min() <= 1
+
+
+def test_bad_ablations_are_refused(cohort: Cohort) -> None:
+    with pytest.raises(InputError, match="expected one of schedules, resampling, input_form"):
+        arms_of("dropout", cohort, SETTINGS)
+    with pytest.raises(InputError, match="expected 1 or more draws"):
+        arms_of("resampling", cohort, replace(SETTINGS, draws_per_cell=0))
+    with pytest.raises(InputError, match="one of the two to be 0"):
+        replace(SETTINGS, epoch_draws=3)
 
 
 def test_every_arm_is_trained_with_the_same_seeds(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
-    found: dict[str, Any] = ablations(cohort, SETTINGS, 2, tmp_path)
-    found = json.loads(json.dumps(found, allow_nan=False))
+    run = Run(tmp_path / "run")
+    for study in ABLATIONS:
+        show_ablation(run, study, cohort, SETTINGS, 2, "random")
+    found = read_ablations(run)
     assert set(found) == {"schedules", "resampling", "input_form"}
+    validation = len(cohort.rows("validation"))
     for study in found.values():
-        assert all(arm["seed"] == [0, 1] for arm in study["arms"].values())
-        assert all(len(arm["mae_months"]) == 2 for arm in study["arms"].values())
-    steps = {name: set(study["updates"].values()) for name, study in found.items()}
-    assert steps == {"schedules": {20}, "resampling": {10}, "input_form": {20}}
+        assert study["n"] == validation
+        reference, *others = study["arms"].values()
+        assert study["reference"] == next(iter(study["arms"]))
+        assert "difference_months" not in reference
+        for arm in study["arms"].values():
+            assert arm["seed"] == [0, 1]
+            assert arm["updates"] == [20, 20]
+        for arm in others:
+            apart = np.mean(arm["mae_months"]) - np.mean(reference["mae_months"])
+            assert arm["difference_months"] == pytest.approx(apart)
+            low, high = arm["interval"]
+            for own in (arm["over_seeds"], arm["over_radiographs"]):
+                assert low <= own[0] <= own[1] <= high
+    # The reference of two ablations is the same training, made once.
+    plateau, resampled = (
+        found["schedules"]["arms"]["plateau"],
+        found["resampling"]["arms"]["resampled"],
+    )
+    assert plateau == resampled
     claims = {claim.id: claim for claim in measured_claims({"ablations": found})}
     for name in ("schedule-ablation", "resampling-helps", "input-form"):
         assert claims[name].value is not None and claims[name].interval is not None
+
+
+def test_an_ablation_in_words(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "network": "xception",
+            "arm": ["plateau", "plateau", "sawtooth", "sawtooth"],
+            "seed": [0, 1, 0, 1],
+            "updates": 40,
+            "mae_months": [10.0, 12.0, 11.0, 14.0],
+            "errors_months": [np.array(e) for e in ([8.0, 12], [10.0, 14], [9.0, 13], [10.0, 18])],
+        }
+    )
+    words = ablation_table(keep_ablation(Run(tmp_path / "run"), "schedules", table))
+    assert words["mean absolute error"].tolist()[0].startswith("11.0 (")
+    assert words["less the first"].tolist()[0] == "—"
+    assert words["less the first"].tolist()[1].startswith("1.50 (")
+
+
+def test_without_seeds_nothing_is_trained(cohort: Cohort, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    show_ablation(run, "schedules", cohort, SETTINGS, 0, "random")
+    assert not run.bank.exists() and read_ablations(run) == {}

@@ -56,9 +56,12 @@ def test_heads_products_stand_side_by_side_along_the_last_axis(
         np.testing.assert_allclose(product, features * masks[..., head : head + 1], atol=1e-5)
 
 
-def test_pooled_is_global_average_pooling_of_the_concatenation(features: np.ndarray) -> None:
-    whole = layer(features, pooled=False)
-    pooled = layer(features, pooled=True)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_pooled_is_global_average_pooling_of_the_concatenation(
+    features: np.ndarray, kernel_size: int
+) -> None:
+    whole = layer(features, pooled=False, kernel_size=kernel_size)
+    pooled = layer(features, pooled=True, kernel_size=kernel_size)
     expected = keras.layers.GlobalAveragePooling2D()(whole(features))
     answer = array(pooled(features))
     assert answer.shape == (2, HEADS * CHANNELS)

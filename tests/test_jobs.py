@@ -15,9 +15,10 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.report import jobs
+from boneage_lib.report.ablation import read_ablations, show_ablation
 from boneage_lib.report.jobs import NETWORK_OF, job_names, plan_of, work
 from boneage_lib.report.profile import NOTEBOOKS
-from boneage_lib.report.run import Run
+from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.training import (
     Extractor,
     Trained,
@@ -28,6 +29,7 @@ from boneage_lib.training import (
     train_patches_fairly,
     train_seeds,
 )
+from boneage_lib.training.ablations import ABLATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
@@ -93,6 +95,33 @@ def test_a_notebook_finds_what_its_jobs_did(
         pd.testing.assert_frame_equal(own.history, other.history)
         assert own.predictions.equals(other.predictions)
     assert epochs == [], "no epoch was trained again"
+
+
+def test_ablations_find_the_arms_that_jobs_trained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebooks = {
+        notebook: {**own, "ablation_seeds": 2} if notebook in jobs.OWN_ARMS else own
+        for notebook, own in SETTINGS["notebooks"].items()
+    }
+    settings = {**SETTINGS, "notebooks": notebooks}
+    arms = [name for name in job_names(settings, 1) if ".arm." in name]
+    assert len(arms) == 6
+    assert [name for name in arms if not jobs.trains_only_a_head(name)] == [
+        "06_resnet50_patches.arm.input_form-tf"
+    ]
+    for name in ("06_resnet50_patches.seed.0", "06_resnet50_patches.seed.1", *arms):
+        work(run, settings, name)
+    monkeypatch.setattr(Extractor, "__call__", _refused)
+    for study, ablation in ABLATIONS.items():
+        plan = plan_of(NOTEBOOK_OF[ablation.network], settings)
+        keep_maps = plan.more.get("keep_maps", False)
+        show_ablation(run, study, run.cohort(), plan.settings, 2, plan.weights, keep_maps)
+    assert set(read_ablations(run)) == set(ABLATIONS)
+
+
+def _refused(*_: Any, **__: Any) -> None:
+    raise AssertionError("the base ran again")
 
 
 def test_parts_of_a_bank_are_filled_by_different_jobs(run: Run) -> None:

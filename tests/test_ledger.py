@@ -45,13 +45,14 @@ def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
     for file, content in (
         ("patches_at_test.csv", "places,patches,combined,mae_months,lowest\nrandom,1,mean,9,\n"),
         ("patch_size_fair.csv", "patch_size,seed,mae_months\n224,0,9\n128,0,10\n"),
-        ("ablations.json", '{"schedules": {}}'),
+        ("ablations/schedules.json", '{"n": 70}'),
     ):
+        (run.results / file).parent.mkdir(exist_ok=True)
         (run.results / file).write_text(content)
     inputs = claim_inputs(run)
     assert inputs["patches_at_test"][0]["lowest"] is None
     assert [row["patch_size"] for row in inputs["patch_size_fair"]] == [224, 128]
-    assert inputs["ablations"] == {"schedules": {}}
+    assert inputs["ablations"] == {"schedules": {"n": 70}}
 
 
 def test_regions_are_compared_on_their_own_radiographs() -> None:

@@ -180,28 +180,39 @@ def test_the_plateau_callback_acts_or_not() -> None:
     assert claim(name, settings=others, histories=kept).value is None
 
 
-def study(**arms: Any) -> dict[str, Any]:
-    return {"arms": arms, "updates": dict.fromkeys(arms, 100)}
+def study(first: str, **less: tuple[float, list[float]]) -> dict[str, Any]:
+    """An ablation: the reference, and other arms' differences to it with their intervals."""
+    seeds = {"seed": [0, 1, 2], "updates": [100, 100, 100]}
+    others = {
+        name: {**seeds, "difference_months": value, "interval": interval}
+        for name, (value, interval) in less.items()
+    }
+    return {"n": 70, "arms": {first: dict(seeds), **others}}
 
 
 def test_ablations_over_seeds() -> None:
-    low, high = arm(10, 10.1, 9.9), arm(14, 14.2, 13.8)
-    schedules = {"schedules": study(plateau=low, sawtooth=high, exponential=low)}
+    worse, better, open_ = (4.0, [3.0, 5.0]), (-4.0, [-5.0, -3.0]), (0.1, [-1.0, 1.0])
+    schedules = {"schedules": study("plateau", sawtooth=worse, exponential=open_)}
     assert verdict("schedule-ablation", ablations=schedules) == "confirmed"
-    assert "one decay" in claim("schedule-ablation", ablations=schedules).measured
-    turned = {"schedules": study(plateau=high, sawtooth=low)}
+    told = claim("schedule-ablation", ablations=schedules)
+    assert "one decay" in told.measured
+    assert "3 seeds, 70 validation radiographs" in told.reason
+    turned = {"schedules": study("plateau", sawtooth=better)}
     assert verdict("schedule-ablation", ablations=turned) == "contradicted"
 
-    helps = {"resampling": study(resampled=low, as_it_is=high)}
+    helps = {"resampling": study("resampled", as_it_is=worse)}
     assert verdict("resampling-helps", ablations=helps) == "confirmed"
-    harms = {"resampling": study(resampled=high, as_it_is=low)}
+    found = claim("resampling-helps", ablations=helps)
+    assert (found.value, found.interval) == (-4.0, (-5.0, -3.0))
+    harms = {"resampling": study("resampled", as_it_is=better)}
     assert verdict("resampling-helps", ablations=harms) == "contradicted"
-    helps["resampling"]["updates"]["resampled"] = 200
+    helps["resampling"]["arms"]["resampled"]["updates"] = [200, 200, 200]
     assert verdict("resampling-helps", ablations=helps) == "ambiguous"
 
-    worse = {"input_form": study(tf=high, caffe=low)}
-    assert verdict("input-form", ablations=worse) == "contradicted"
-    assert verdict("input-form", ablations={"input_form": study(tf=low, caffe=high)}) == "confirmed"
+    forms = {"input_form": study("caffe", tf=worse)}
+    assert verdict("input-form", ablations=forms) == "contradicted"
+    forms = {"input_form": study("caffe", tf=better)}
+    assert verdict("input-form", ablations=forms) == "confirmed"
     for name in ("schedule-ablation", "resampling-helps", "input-form"):
         assert "not measured in this run" in claim(name).reason
         assert claim(name, ablations={}).verdict is Verdict.NOT_TESTABLE

@@ -12,6 +12,7 @@ from boneage_lib.evaluation import (
     ensemble_robustness,
     ensemble_study,
     patch_averages,
+    patch_sizes,
     seed_study,
 )
 from boneage_lib.paper.published import TITLES
@@ -59,7 +60,7 @@ def test_the_patch_study_gets_an_interval_for_each_row_and_loses_its_times() -> 
 
 
 def test_the_fair_study_compares_with_the_largest_patches() -> None:
-    table = tables.fair_patch_study(fair(3))
+    table = tables.fair_patch_study(patch_sizes(fair(3)))
     assert list(table.index) == ["3 × 115 px", "9 × 66 px"], "largest first"
     assert table["less the largest patches'"].tolist() == ["—", "2.0 (2.0 to 2.0)"]
     assert table["seeds"].tolist() == [3, 3]
@@ -68,7 +69,7 @@ def test_the_fair_study_compares_with_the_largest_patches() -> None:
     assert table["mean absolute error"].iloc[0].startswith(f"{mean:.1f} (")
     # Three values a month apart, see Student's interval in test_seeds.
     assert table["over seeds"].iloc[0] == f"{mean - 2.484:.1f} to {mean + 2.484:.1f}"
-    once = tables.fair_patch_study(fair(1))
+    once = tables.fair_patch_study(patch_sizes(fair(1)))
     assert set(once["over seeds"]) == {"—"}
 
 

@@ -28,6 +28,7 @@ from boneage_lib.evaluation.groups import (
 from boneage_lib.evaluation.intervals import bootstrap_interval, fisher_interval
 from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.patch_averages import patch_averages
+from boneage_lib.evaluation.patch_sizes import patch_sizes
 from boneage_lib.evaluation.predictions import (
     read_predictions,
     resampled,
@@ -62,6 +63,7 @@ __all__ = [
     "lin_ccc",
     "paired_difference",
     "patch_averages",
+    "patch_sizes",
     "permutation_p",
     "read_predictions",
     "resampled",

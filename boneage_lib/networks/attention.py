@@ -59,16 +59,35 @@ class SpatialAttention(keras.layers.Layer):
 
     def call(self, features: Any) -> Any:
         """Masked maps, one after another along the last axis."""
-        masks = self.masks(features)  # (B, H, W, heads)
         if self.pooled:
             height, width, channels = features.shape[1:]
             flat = ops.reshape(features, (-1, height * width, channels))  # (B, HW, C)
-            masks = ops.reshape(masks, (-1, height * width, self.heads))  # (B, HW, heads)
+            masks = self._masks_by_product(flat, height, width)  # (B, HW, heads)
             products = ops.matmul(ops.transpose(masks, (0, 2, 1)), flat)  # (B, heads, C)
             return ops.reshape(products, (-1, self.heads * channels)) / (height * width)
+        masks = self.masks(features)  # (B, H, W, heads)
         return ops.concatenate(
             [features * masks[..., head : head + 1] for head in range(self.heads)], axis=-1
         )
+
+    def _masks_by_product(self, flat: Any, height: int, width: int) -> Any:
+        """What ``masks`` gives, (B, HW, heads), of a map (B, HW, C).
+
+        One matrix product with every tap of every mask, then each tap's answers moved to their
+        place: a convolution from thousands of channels to eight leaves a CPU mostly idle.
+        """
+        side, heads = self.kernel_size, self.heads
+        taps = ops.reshape(ops.transpose(self.masks.kernel, (2, 0, 1, 3)), (-1, side**2 * heads))
+        answers = ops.matmul(flat, ops.cast(taps, flat.dtype))
+        answers = ops.reshape(answers, (-1, height, width, side**2 * heads))
+        margin = side // 2
+        answers = ops.pad(answers, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+        total = ops.cast(self.masks.bias, flat.dtype)
+        for tap in range(side**2):
+            down, right = divmod(tap, side)
+            own = slice(tap * heads, (tap + 1) * heads)
+            total = total + answers[:, down : down + height, right : right + width, own]
+        return ops.reshape(ops.sigmoid(total), (-1, height * width, heads))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(batch, height, width, heads × channels), or (batch, heads × channels) when pooled."""

@@ -2,15 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from boneage_lib.evaluation.perturbations import CONDITIONS
+from boneage_lib.evaluation.robustness import robustness
 from boneage_lib.evaluation.robustness_summary import UNCHANGED, robustness_summary
+from boneage_lib.evaluation.saliency import Saliency, occlusion, saliency
+from boneage_lib.evaluation.saliency_summary import saliency_numbers
+from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
+from boneage_lib.report.run import Run
+from boneage_lib.report.tables import show
 from boneage_lib.report.theme import signed
+from boneage_lib.report.wording import title
+
+if TYPE_CHECKING:  # Keras takes seconds to load.
+    from boneage_lib.data import Cohort
+    from boneage_lib.training import Reader
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where a network looks.
+
+    Attributes:
+        seen: of radiographs that stand for the test set.
+        cases: of the radiographs it errs on most, worst first.
+        covered: their `boneage_lib.evaluation.saliency.occlusion`.
+    """
+
+    seen: Saliency
+    cases: Saliency
+    covered: np.ndarray
+
+
+def show_robustness(run: Run, reader: Reader, cohort: Cohort, count: int) -> Any:
+    """Ask a network again about changed test radiographs, keep its answers, and show its errors.
+
+    Args:
+        run: gets ``results/robustness/<network>.csv``.
+        reader: the network.
+        cohort: of the run.
+        count: radiographs, spread evenly over the ages; 0 takes all.
+    """
+    changed = robustness(reader, *spread_over_ages(cohort, count))
+    run.write_table(f"results/robustness/{reader.spec.name}.csv", changed)
+    return show(
+        robustness_table(changed),
+        f"Errors on {changed['id'].nunique()} changed radiographs, and how far answers move, "
+        "months; 95 % intervals in parentheses.",
+    )
+
+
+def look(reader: Reader, cohort: Cohort, predictions: pd.DataFrame, count: int, cases: int) -> Look:
+    """Saliency of test radiographs, and of the worst errors, these by occlusion, too.
+
+    Args:
+        reader: the network.
+        cohort: of the run.
+        predictions: the network's, of the test radiographs.
+        count: radiographs, spread evenly over the ages; 0 takes all.
+        cases: worst errors, 1 or more.
+    """
+    seen = saliency(reader, *spread_over_ages(cohort, count))
+    worst = worst_radiographs(cohort, predictions, cases)
+    return Look(seen, saliency(reader, *worst), occlusion(reader, *worst))
+
+
+def show_saliency(run: Run, network: str, looked: Look, data: dict[str, Any]) -> Any:
+    """Keep what the maps come to as ``results/saliency/<network>.json``, and say it.
+
+    Args:
+        run: where it goes.
+        network: the network's name.
+        looked: see `look`.
+        data: what the network was tried on, as `boneage_lib.report.keep` returns it.
+    """
+    numbers = saliency_numbers(looked.seen, looked.cases, looked.covered)
+    run.write_json(f"saliency/{network}.json", {"data": data, **numbers})
+    return saliency_sentence(numbers)
 
 
 def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -38,6 +112,32 @@ def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index(["change", "strength"])
+
+
+def saliency_table(numbers: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """What the maps of several networks come to, in words.
+
+    Args:
+        numbers: by network, what `boneage_lib.evaluation.saliency_summary.saliency_numbers` gives.
+    """
+    rows = []
+    for network, found in numbers.items():
+        share = {
+            name: "—" if found[key] is None else f"{_range(found, key, 100, 0)} %"
+            for name, key in (("on the hand", "inside_hand"), ("hand's share", "hand_area"))
+        }
+        rows.append(
+            {
+                "network": title(network),
+                "radiographs": found["n"],
+                **share,
+                "worst errors": found["cases"],
+                "rank correlation": "—"
+                if found["rank_correlation"] is None
+                else _range(found, "rank_correlation", 1, 2),
+            }
+        )
+    return pd.DataFrame(rows).set_index("network") if rows else pd.DataFrame()
 
 
 def saliency_sentence(numbers: dict[str, Any]) -> Any:

@@ -25,6 +25,16 @@ if TYPE_CHECKING:  # Keras takes seconds to load.
 #: The notebooks that train, and the network of each.
 NETWORK_OF = {notebook: network for network, notebook in NOTEBOOK_OF.items()}
 PATCH_STUDY = "07_patch_size_study"
+#: Arms of ablations that no other arm or training of the run equals, by notebook.
+OWN_ARMS = {
+    "04_xception": (
+        *(f"schedules-{name}" for name in ("plateau", "sawtooth", "exponential", "constant")),
+        "resampling-as_it_is",
+    ),
+    "06_resnet50_patches": ("input_form-tf",),
+}
+#: Arms that need features no other training of the run needs.
+OWN_FEATURES = (".arm.input_form-tf",)
 #: Parameters of a notebook that go to `boneage_lib.training.train` beside the settings.
 _PASSED_ON = ("keep_maps", "input_form")
 
@@ -116,6 +126,24 @@ def head(run: Run, settings: dict[str, Any], notebook: str, seed: int) -> None:
     )
 
 
+def arm(run: Run, settings: dict[str, Any], study: str, name: str) -> None:
+    """Train one arm of an ablation with every seed; its notebook finds the states."""
+    from boneage_lib.training.ablations import ABLATIONS, arms_of, train_arm
+
+    notebook = NOTEBOOK_OF[ABLATIONS[study].network]
+    plan, cohort = plan_of(notebook, settings), run.cohort()
+    train_arm(
+        study,
+        arms_of(study, cohort, plan.settings)[name],
+        cohort,
+        _parameters(notebook, settings)["ablation_seeds"],
+        run.bank,
+        plan.weights,
+        run.checkpoints,
+        plan.more.get("keep_maps", False),
+    )
+
+
 def patches(run: Run, settings: dict[str, Any], setting: int) -> None:
     """Train one setting of the patch-size study, by its number from 0: as printed, then fairly."""
     from boneage_lib.training import train_patches, train_patches_fairly
@@ -140,8 +168,8 @@ def patches(run: Run, settings: dict[str, Any], setting: int) -> None:
 def work(run: Run, settings: dict[str, Any], name: str) -> Path:
     """Do a job by its name and write down what it took, as ``jobs/<name>.json``.
 
-    Names: ``check``, ``NOTEBOOK.features.K-of-N``, ``NOTEBOOK.seed.K``, ``NOTEBOOK.setting.K``;
-    K counts from 0.
+    Names: ``check``, ``NOTEBOOK.features.K-of-N``, ``NOTEBOOK.seed.K``, ``NOTEBOOK.setting.K``,
+    ``NOTEBOOK.arm.ABLATION-ARM``; K counts from 0.
 
     Raises:
         InputError: an unknown job, or what the work itself raises.
@@ -156,6 +184,8 @@ def work(run: Run, settings: dict[str, Any], name: str) -> Path:
             features(run, settings, notebook, _part(part))
         case ["seed", number]:
             head(run, settings, notebook, int(number))
+        case ["arm", name_of_arm]:
+            arm(run, settings, *name_of_arm.split("-", 1))
         case ["setting", number]:
             patches(run, settings, int(number))
         case _:
@@ -173,6 +203,11 @@ def _parameters(notebook: str, settings: dict[str, Any]) -> dict[str, Any]:
 def _part(text: str) -> tuple[int, int]:
     k, _, of = text.partition("-of-")
     return int(k), int(of)
+
+
+def trains_only_a_head(name: str) -> bool:
+    """True for a job whose features are there already: one core is enough for it."""
+    return (".seed." in name or ".arm." in name) and not name.endswith(OWN_FEATURES)
 
 
 def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
@@ -194,4 +229,6 @@ def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
                 jobs[name] = before if before and "attention" in notebook else ["check"]
             needed = [job for job in jobs if job.startswith(f"{notebook}.features.")]
         jobs |= {f"{notebook}.seed.{k}": needed for k in range(parameters["seeds"])}
+        if parameters.get("ablation_seeds"):
+            jobs |= {f"{notebook}.arm.{own}": needed for own in OWN_ARMS.get(notebook, ())}
     return jobs | {f"{PATCH_STUDY}.setting.{k}": ["check"] for k in range(len(TABLE_5))}

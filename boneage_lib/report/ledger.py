@@ -21,6 +21,7 @@ from boneage_lib.evaluation import (
 from boneage_lib.inputs import scaled_patch
 from boneage_lib.paper.published import TABLE_4, number
 from boneage_lib.paper.region_claims import in_region
+from boneage_lib.report.ablation import read_ablations
 from boneage_lib.report.collect import PAPER_MEMBERS
 from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
@@ -44,7 +45,6 @@ def claim_inputs(run: Run) -> dict[str, Any]:
         history = run.read_table(f"histories/{name}.csv", notebook)
         kept = [key for key in ("val_loss", "learning_rate") if key in history]
         histories[name] = {key: history[key].tolist() for key in kept}
-    ablations = run.results / "ablations.json"
     return {
         "metrics": measured["networks"],
         "paired": measured["paired"],
@@ -60,7 +60,7 @@ def claim_inputs(run: Run) -> dict[str, Any]:
         "patch_size_study": _records(patches),
         "patch_size_fair": _table(run, "patch_size_fair.csv"),
         "patches_at_test": _table(run, "patches_at_test.csv"),
-        "ablations": json.loads(ablations.read_text()) if ablations.is_file() else {},
+        "ablations": read_ablations(run),
         "cohort_kind": data["cohort_kind"],
         "weights": data["weights"],
         "n_train": data["n_train"],

@@ -16,6 +16,7 @@ from boneage_lib.evaluation import (
     constant_guess,
     evaluate,
     paired_difference,
+    patch_sizes,
     resampled,
     student_interval,
 )
@@ -146,7 +147,7 @@ def metrics(
 
 def keep_patch_study(
     run: Run, study: pd.DataFrame, curves: pd.DataFrame, fair: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Write the patch-size study into a run's folder, times apart from what does not change.
 
     Args:
@@ -158,12 +159,14 @@ def keep_patch_study(
     Returns:
         What ``results/patch_size_study.csv`` and ``results/patch_size_fair.csv`` hold: both tables
         with ``low`` and ``high``, a 95 % bootstrap interval over validation radiographs, in place
-        of their errors.
+        of their errors; and what ``results/patch_sizes.json`` holds, see
+        `boneage_lib.evaluation.patch_sizes`.
     """
-    kept = with_intervals(study), with_intervals(fair)
+    kept = with_intervals(study), with_intervals(fair), patch_sizes(fair)
     run.write_table("results/patch_size_study.csv", kept[0])
     run.write_table("results/patch_losses.csv", curves)
     run.write_table("results/patch_size_fair.csv", kept[1])
+    run.write_json("patch_sizes.json", kept[2].to_dict("records"))
     seconds: dict[str, Any] = {}
     for version, table in (("printed", study), ("fair", fair)):
         for row in table.to_dict("records"):

@@ -22,6 +22,11 @@ KEPT_WHERE_MADE = (
     "patches_at_test.csv",
     "ensemble_over_seeds.csv",
     "ensemble_robustness.csv",
+    "patch_sizes.json",
+    *(f"saliency/{network}.json" for network in TITLES),
+    "ablations/schedules.json",
+    "ablations/resampling.json",
+    "ablations/input_form.json",
 )
 KEPT = (
     "metrics.json",
@@ -40,6 +45,10 @@ class Study(Comparison):
         name: its folder.
         patch_size_study: see `boneage_lib.training.patch_study`.
         patch_size_fair: see `boneage_lib.training.fair_patch_study`; empty in older studies.
+        patch_sizes: see `boneage_lib.evaluation.patch_sizes`; empty where it was not made.
+        patches_at_test: see `boneage_lib.evaluation.patch_averages`; empty where it was not made.
+        ablations: see `boneage_lib.report.ablation.keep_ablation`, by name.
+        saliency: see `boneage_lib.evaluation.saliency_summary.saliency_numbers`, by network.
         claims: the measured rows of its ledger.
         provenance: versions, commit, processor, seconds.
     """
@@ -47,6 +56,10 @@ class Study(Comparison):
     name: str
     patch_size_study: pd.DataFrame
     patch_size_fair: pd.DataFrame
+    patch_sizes: pd.DataFrame
+    patches_at_test: pd.DataFrame
+    ablations: dict[str, dict[str, Any]]
+    saliency: dict[str, dict[str, Any]]
     claims: pd.DataFrame
     provenance: dict[str, Any]
 
@@ -58,13 +71,16 @@ def published_study(name: str) -> Study:
         raise InputError(f"Found no study {name!r} under results/ (no metrics.json).")
     measured = json.loads((folder / "metrics.json").read_text())
     claims = pd.DataFrame(json.loads((folder / "claims.json").read_text()))
-    fair = folder / "patch_size_fair.csv"
     return Study(
         metrics=measured,
         histories={n: pd.read_csv(folder / "histories" / f"{n}.csv") for n in TITLES},
         name=name,
         patch_size_study=pd.read_csv(folder / "patch_size_study.csv"),
-        patch_size_fair=pd.read_csv(fair) if fair.is_file() else pd.DataFrame(),
+        patch_size_fair=_table(folder / "patch_size_fair.csv"),
+        patch_sizes=pd.DataFrame(_records(folder / "patch_sizes.json")),
+        patches_at_test=_table(folder / "patches_at_test.csv"),
+        ablations=_by_name(folder / "ablations"),
+        saliency=_by_name(folder / "saliency"),
         claims=claims[claims["needs"] == "run"],
         provenance=json.loads((folder / "provenance.json").read_text()),
     )
@@ -84,6 +100,7 @@ def keep_study(run: Run, study: str) -> Path:
         if name in KEPT_WHERE_MADE and not (run.results / name).is_file():
             (folder / name).unlink(missing_ok=True)
         else:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text((run.results / name).read_text())
     for network in TITLES:
         history = (run.histories / f"{network}.csv").read_text()
@@ -100,3 +117,17 @@ def keep_study(run: Run, study: str) -> Path:
     record.pop("timing", None)
     (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
     return folder
+
+
+def _table(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+
+
+def _records(file: Path) -> list[dict[str, Any]]:
+    return json.loads(file.read_text()) if file.is_file() else []
+
+
+def _by_name(folder: Path) -> dict[str, dict[str, Any]]:
+    """JSON files of a folder by name; those of networks in the paper's order, then the others."""
+    found = {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+    return {name: found[name] for name in (*TITLES, *found) if name in found}

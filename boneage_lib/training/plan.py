@@ -26,11 +26,14 @@ def draw_epochs(cohort: Cohort, settings: Settings) -> np.ndarray:
     """Rows of the training radiographs in the order of use, int64 (epochs, draws).
 
     The training set is resampled once, uniformly over age and sex (section IV), and shuffled anew
-    every epoch.
+    every epoch. Without resampling every radiograph is used equally often, to within one.
     """
     rows = cohort.rows("train")
     labels = cohort.labels.iloc[rows]
     drawn = np.arange(len(rows))
+    if settings.epoch_draws:
+        shuffled = np.random.default_rng(settings.seed).permutation(drawn)
+        drawn = np.resize(shuffled, settings.epoch_draws)
     if settings.draws_per_cell:
         drawn = resample_uniformly(
             labels["boneage_months"].to_numpy(),

@@ -28,6 +28,8 @@ class Settings:
             paper gives none; Keras' default of 10 could never act within seven epochs.
         stop_patience: epochs without a better validation loss before training stops.
         draws_per_cell: draws from each age bin × sex by the uniform resampling; 0: no resampling.
+        epoch_draws: draws an epoch without resampling, shared out evenly among the radiographs; 0:
+            each once.
         views: distinct augmented views of a radiograph; 0: a new one for every draw.
         patch_count: patches a radiograph in training (patch networks).
         patch_size: side of a patch, pixels (patch networks).
@@ -47,6 +49,7 @@ class Settings:
     plateau_patience: int = 2
     stop_patience: int = 4
     draws_per_cell: int = 500
+    epoch_draws: int = 0
     views: int = 0
     patch_count: int = 3
     patch_size: int = 224
@@ -65,6 +68,7 @@ class Settings:
             ("plateau_patience", 0),
             ("stop_patience", 0),
             ("draws_per_cell", 0),
+            ("epoch_draws", 0),
             ("views", 0),
             ("patch_count", 1),
             ("patch_size", 1),
@@ -76,6 +80,11 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(f"Found {name}={value!r}; expected a whole number from {least}.")
+        if self.draws_per_cell and self.epoch_draws:
+            raise InputError(
+                f"Found epoch_draws={self.epoch_draws} with draws_per_cell={self.draws_per_cell}; "
+                "expected one of the two to be 0: resampling has its own number of draws."
+            )
         if self.seed >= 2**32:
             raise InputError(f"Found seed={self.seed}; expected a whole number below 2**32.")
         for name in ("learning_rate", "dropout"):

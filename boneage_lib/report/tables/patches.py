@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from boneage_lib.evaluation import bootstrap_interval, student_interval
+from boneage_lib.report.wording import with_interval
 
 
 def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
     """Errors of a network by how its patches' answers are combined, months.
 
     Args:
-        averages: see `boneage_lib.evaluation.patch_averages`.
+        averages: see `boneage_lib.evaluation.patch_averages`; an empty one stays empty.
     """
+    if averages.empty:
+        return averages
     rows = []
     for row in averages.to_dict("records"):
         side = round(row["patches"] ** 0.5)
@@ -42,48 +41,37 @@ def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["patches", "combined by"])
 
 
-def fair_patch_study(fair: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The fair patch-size study, one row a setting, months.
+def fair_patch_study(sizes: pd.DataFrame) -> pd.DataFrame:
+    """The fair patch-size study in words, one row a setting, months.
 
     Args:
-        fair: see `boneage_lib.training.fair_patch_study`, with ``errors_months``.
-        seed: seed of the bootstraps.
-
-    Returns:
-        By number and size: pixels of a radiograph's patches and their share of it, pixels a step,
-        updates, seeds; the mean absolute error of validation radiographs, averaged over seeds, with
-        a bootstrap interval over radiographs and Student's over seeds; and the difference to the
-        largest patches, paired by radiograph, with its bootstrap interval.
+        sizes: see `boneage_lib.evaluation.patch_sizes`; an empty one stays empty.
     """
-    settings = [rows for _, rows in fair.groupby(["patch_size", "patch_count"])][::-1]
-    errors = [np.mean(np.stack(list(rows["errors_months"])), axis=0) for rows in settings]
+    if sizes.empty:
+        return sizes
     found = []
-    for rows, error in zip(settings, errors, strict=True):
-        first, maes = rows.iloc[0], rows["mae_months"].tolist()
-        over_seeds, less = student_interval(maes), error - errors[0]
+    for row in sizes.to_dict("records"):
+        over_seeds = row["over_seeds"]
+        first = row["difference_months_ci"] is None and row["difference_months"] == 0
+        record = {str(key): value for key, value in row.items()}
         found.append(
             {
-                "patches": f"{first['patch_count']} × {first['patch_size']} px",
-                "pixels": int(first["pixels"]),
-                "of the radiograph": f"{first['budget']:.0%}",
-                "pixels a step": int(first["pixels_a_step"]),
-                "updates": int(first["updates"]),
-                "seeds": len(rows),
-                "mean absolute error": _with(bootstrap_interval, error, seed),
+                "patches": f"{row['patch_count']} × {row['patch_size']} px",
+                "pixels": row["pixels"],
+                "of the radiograph": f"{row['budget']:.0%}",
+                "pixels a step": row["pixels_a_step"],
+                "updates": row["updates"],
+                "seeds": row["seeds"],
+                "mean absolute error": with_interval(record, "mae_months"),
                 "over seeds": "—"
                 if over_seeds is None
                 else f"{over_seeds[0]:.1f} to {over_seeds[1]:.1f}",
                 "less the largest patches'": "—"
-                if error is errors[0]
-                else _with(bootstrap_interval, less, seed),
+                if first
+                else with_interval(record, "difference_months"),
             }
         )
     return pd.DataFrame(found).set_index("patches")
-
-
-def _with(interval: Callable[..., Any], values: np.ndarray, seed: int) -> str:
-    low, high = interval(values, seed=seed) or (np.nan, np.nan)
-    return _in_words(float(values.mean()), low, high)
 
 
 def _in_words(value: float, low: float, high: float, decimals: int = 1) -> str:
