@@ -25,8 +25,6 @@ study = "rsna-500px"  # folder below results/
 # %%
 from boneage_lib.paper import reference_errors
 from boneage_lib.report import figures, published_study, show, show_ledger, tables, use_theme
-from boneage_lib.report.ablation import ablation_table
-from boneage_lib.report.closer_look import saliency_table
 
 use_theme()
 found = published_study(study)
@@ -156,21 +154,21 @@ show(
 
 # %%
 show(
-    ablation_table(found.ablations.get("schedules")),
+    tables.ablation(found.ablations.get("schedules")),
     "Xception under each learning-rate schedule, months.",
     absent=absent,
 )
 
 # %%
 show(
-    ablation_table(found.ablations.get("resampling")),
+    tables.ablation(found.ablations.get("resampling")),
     "Xception with and without resampling, months.",
     absent=absent,
 )
 
 # %%
 show(
-    ablation_table(found.ablations.get("input_form")),
+    tables.ablation(found.ablations.get("input_form")),
     "ResNet50 on patches with both forms of input, months.",
     absent=absent,
 )
@@ -180,7 +178,7 @@ show(
 
 # %%
 show(
-    saliency_table(found.saliency),
+    tables.saliency(found.saliency),
     "Share of Grad-CAM's strength that lies on the hand, beside the hand's share of the picture; on "
     "the worst errors, its rank correlation with occlusion. 95 % intervals in parentheses.",
     absent=absent,

@@ -12,25 +12,12 @@ from IPython.display import Markdown
 
 from boneage_lib.evaluation import bootstrap_interval, student_interval
 from boneage_lib.report.run import Run, project_root
-from boneage_lib.report.tables import show
-from boneage_lib.report.theme import signed
-from boneage_lib.report.wording import NOT_MEASURED, REAL_STUDY, with_interval
+from boneage_lib.report.tables import ablation, show
+from boneage_lib.report.wording import NOT_MEASURED, REAL_STUDY
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.data import Cohort
     from boneage_lib.training import Settings
-
-#: Arms of ablations as tables call them.
-ARM_TITLES = {
-    "plateau": "halved on a plateau (the reference)",
-    "sawtooth": "1e-3 to 1e-5 within each epoch",
-    "exponential": "one decay over all epochs",
-    "constant": "constant",
-    "resampled": "uniform over age and sex (the reference)",
-    "as_it_is": "as the radiographs come",
-    "caffe": "as the weights expect (the reference)",
-    "tf": "[-1, 1], as printed",
-}
 
 
 def show_ablation(
@@ -69,7 +56,7 @@ def show_ablation(
             return Markdown(f"Left out of this run (`ablation_seeds = 0`), and {NOT_MEASURED}.")
         found, on = json.loads(kept.read_text()), f"results/{REAL_STUDY}"
     return show(
-        ablation_table(found),
+        ablation(found),
         f"Mean absolute error of {found['n']} validation radiographs, months, of {on}: mean and "
         "95 % interval over seeds; difference to the first row, paired, with an interval that "
         "covers the one over seeds and the one over radiographs.",
@@ -109,39 +96,6 @@ def keep_ablation(run: Run, study: str, table: pd.DataFrame) -> dict[str, Any]:
             found["arms"][name] |= _less(rows, first)
     run.write_json(f"ablations/{study}.json", found)
     return found
-
-
-def ablation_table(found: dict[str, Any] | None) -> pd.DataFrame:
-    """An ablation in words, one row an arm.
-
-    Args:
-        found: see `keep_ablation`; None gives an empty table.
-    """
-    if found is None:
-        return pd.DataFrame()
-    rows = []
-    for name, arm in found["arms"].items():
-        errors = {
-            "mae_months": float(np.mean(arm["mae_months"])),
-            "mae_months_ci": student_interval(arm["mae_months"]),
-        }
-        less = "—"
-        if name != found["reference"]:
-            less = signed(arm["difference_months"], 2)
-            if arm["interval"] is not None:
-                low, high = (signed(limit, 2) for limit in arm["interval"])
-                less += f" ({low} to {high})"
-        updates = sorted(set(arm["updates"]))
-        rows.append(
-            {
-                "arm": ARM_TITLES.get(name, name),
-                "updates": " to ".join(f"{number:,}" for number in {updates[0], updates[-1]}),
-                "seeds": len(arm["seed"]),
-                "mean absolute error": with_interval(errors, "mae_months"),
-                "less the first": less,
-            }
-        )
-    return pd.DataFrame(rows).set_index("arm")
 
 
 def read_ablations(run: Run) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from boneage_lib.evaluation.saliency_summary import saliency_numbers
 from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
 from boneage_lib.report.run import Run
 from boneage_lib.report.tables import show
+from boneage_lib.report.tables.saliency import share_range
 from boneage_lib.report.theme import signed
-from boneage_lib.report.wording import title
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.data import Cohort
@@ -114,32 +114,6 @@ def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["change", "strength"])
 
 
-def saliency_table(numbers: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """What the maps of several networks come to, in words.
-
-    Args:
-        numbers: by network, what `boneage_lib.evaluation.saliency_summary.saliency_numbers` gives.
-    """
-    rows = []
-    for network, found in numbers.items():
-        share = {
-            name: "—" if found[key] is None else f"{_range(found, key, 100, 0)} %"
-            for name, key in (("on the hand", "inside_hand"), ("hand's share", "hand_area"))
-        }
-        rows.append(
-            {
-                "network": title(network),
-                "radiographs": found["n"],
-                **share,
-                "worst errors": found["cases"],
-                "rank correlation": "—"
-                if found["rank_correlation"] is None
-                else _range(found, "rank_correlation", 1, 2),
-            }
-        )
-    return pd.DataFrame(rows).set_index("network") if rows else pd.DataFrame()
-
-
 def saliency_sentence(numbers: dict[str, Any]) -> Any:
     """Two computed sentences: how much of the saliency lies on hands, and what occlusion says.
 
@@ -148,13 +122,13 @@ def saliency_sentence(numbers: dict[str, Any]) -> Any:
     """
     sentences = ["No radiograph shows a hand's silhouette."]
     if numbers["n"]:
-        inside, area = (_range(numbers, name, 100, 0) for name in ("inside_hand", "hand_area"))
+        inside, area = (share_range(numbers, name, 100, 0) for name in ("inside_hand", "hand_area"))
         sentences = [
             f"On {numbers['n']} test radiographs **{inside} %** of the saliency lies on the hand, "
             f"which takes up {area} % of the picture."
         ]
     if numbers["cases"]:
-        correlation = _range(numbers, "rank_correlation", 1, 2)
+        correlation = share_range(numbers, "rank_correlation", 1, 2)
         sentences.append(
             f"On the {numbers['cases']} radiographs shown, Grad-CAM and occlusion rank places "
             f"alike with a correlation of **{correlation}**."
@@ -167,11 +141,3 @@ def _interval(found: dict[Any, Any], name: str) -> str:
     if np.isnan(low):
         return signed(value, 1)
     return f"{signed(value, 1)} ({signed(low, 1)} to {signed(high, 1)})"
-
-
-def _range(numbers: dict[str, Any], name: str, times: float, decimals: int) -> str:
-    value, interval = times * numbers[name], numbers[f"{name}_ci"]
-    if interval is None:
-        return signed(value, decimals)
-    low, high = (signed(times * limit, decimals) for limit in interval)
-    return f"{signed(value, decimals)} ({low} to {high})"

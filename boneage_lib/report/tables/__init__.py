@@ -1,5 +1,6 @@
 """Every table of the paper, one function a table; each gets numbers and returns a DataFrame."""
 
+from boneage_lib.report.tables.ablations import ablation
 from boneage_lib.report.tables.ensembles import (
     by_condition,
     changed_radiographs,
@@ -21,9 +22,11 @@ from boneage_lib.report.tables.networks import (
     three_way,
 )
 from boneage_lib.report.tables.patches import fair_patch_study, patches_at_test
+from boneage_lib.report.tables.saliency import saliency
 from boneage_lib.report.tables.showing import show
 
 __all__ = [
+    "ablation",
     "against_constant",
     "by_condition",
     "changed_radiographs",
@@ -36,6 +39,7 @@ __all__ = [
     "paper_row",
     "parameter_table",
     "patches_at_test",
+    "saliency",
     "scores_row",
     "seeds",
     "show",
