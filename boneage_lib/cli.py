@@ -253,7 +253,7 @@ def _step(found: Run, settings: dict[str, Any], name: str) -> None:
         if "weights" in notebook_parameters(source):
             own["weights"] = settings["weights"]
         console.print(f"{name} …", highlight=False)
-        execute(source, found.notebooks / f"{name}.ipynb", own, root)
+        execute(source, found.notebooks / f"{name}.ipynb", own, root, found.outputs / name)
 
 
 def _make_cohort(out: Path, cohort: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,8 +13,11 @@ import nbformat
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.front_page import front_page
+from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
+from boneage_lib.report.provenance_page import provenance_page
 from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.stamps import stamped
 
 #: Copied as they are beside the notebooks.
 PARTS = ("_config.yml", "_toc.yml", "book", "results")
@@ -47,10 +51,17 @@ def build_book(run: Run) -> Path:
         elif source.is_file():
             shutil.copy2(source, pages / part)
     (pages / "notebooks").mkdir()
+    data = json.loads((run.cohort_folder / "cohort.json").read_text())["checksum"]
     for name in NOTEBOOKS:
-        notebook = nbformat.read(run.notebooks / f"{name}.ipynb", as_version=4)
-        nbformat.write(_folded(notebook), pages / "notebooks" / f"{name}.ipynb")
+        path = run.notebooks / f"{name}.ipynb"
+        notebook, outputs = _folded(nbformat.read(path, as_version=4)), run.outputs / name
+        if made := read_made(path):
+            notebook = stamped(notebook, name, made, data, outputs)
+        nbformat.write(notebook, pages / "notebooks" / f"{name}.ipynb")
+    if run.outputs.is_dir():
+        shutil.copytree(run.outputs, pages / "book" / "static" / "outputs")
     (pages / "book" / "this_run.md").write_text(front_page(run))
+    (pages / "book" / "provenance.md").write_text(provenance_page(run))
     built = subprocess.run(
         [
             sys.executable,

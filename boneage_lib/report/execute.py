@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from boneage_lib.errors import InputError
+from boneage_lib.report.made import write_made
+from boneage_lib.report.outputs import FOLDER
 from boneage_lib.report.profile import notebook_parameters
 from boneage_lib.report.telling import told_progress
 
@@ -30,14 +33,19 @@ class NotebookFailed(InputError):
     """A cell of a notebook raised; the executed notebook is kept."""
 
 
-def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> Path:
+def execute(
+    source: Path, out: Path, parameters: dict[str, Any], root: Path, outputs: Path | None = None
+) -> Path:
     """Execute a notebook's text with parameters; ``out`` appears when every cell has run.
+
+    Beside it appears what made it, as ``<name>.made.json``; see `boneage_lib.report.made`.
 
     Args:
         source: notebooks/NN_name.py, percent format.
         out: where the executed notebook goes.
         parameters: by name; names that its parameters cell lacks are refused.
         root: folder to run in, so that relative paths count from the project's root.
+        outputs: folder that gets figures and tables as files; see `boneage_lib.report.outputs`.
 
     Raises:
         InputError: an unknown parameter.
@@ -55,6 +63,9 @@ def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> 
     nbformat.write(_with_kernel(jupytext.read(source)), prepared)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if outputs is not None:
+        shutil.rmtree(outputs, ignore_errors=True)
+        os.environ[FOLDER] = str(outputs)
     try:
         with told_progress(source.stem, out.with_name(f".{out.stem}.progress")):
             papermill.execute_notebook(
@@ -74,7 +85,9 @@ def execute(source: Path, out: Path, parameters: dict[str, Any], root: Path) -> 
         ) from None
     finally:
         prepared.unlink(missing_ok=True)
-    nbformat.write(published(nbformat.read(partial, as_version=4)), out)
+    executed = nbformat.read(partial, as_version=4)
+    write_made(out, executed, {**known, **parameters})
+    nbformat.write(published(executed), out)
     partial.unlink()
     failed.unlink(missing_ok=True)
     return out

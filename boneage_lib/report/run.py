@@ -52,6 +52,7 @@ class Run:
         self.results = self.folder / "results"  # metrics, claims, studies
         self.jobs = self.folder / "jobs"  # what each job of the pipeline took
         self.notebooks = self.folder / "notebooks"  # executed, parameters injected
+        self.outputs = self.folder / "outputs"  # <notebook>/<cell>.svg and .csv
         self.html = self.folder / "html"  # the book
         self.parameters_file = self.folder / "parameters.yaml"  # the profile as it was run
         self.jobs_file = self.folder / "jobs.yaml"  # how its work is cut and spread

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from boneage_lib.paper.published import TITLES as NETWORK_TITLES
+from boneage_lib.report.outputs import keep_outputs
 
 #: Colors of the networks: those of Figures 4 to 6, in the shades of Okabe and Ito.
 COLORS = {
@@ -92,6 +93,9 @@ def settings() -> dict[Any, Any]:
 def use_theme() -> None:
     """Set the theme for all later plots, and sharp pictures in notebooks.
 
+    In a run of the pipeline, figures and tables that cells show are kept as files from here on; see
+    `boneage_lib.report.outputs`.
+
     The functions of `boneage_lib.report.figures` draw under the theme in any case; this is for
     plots made beside them.
     """
@@ -100,6 +104,7 @@ def use_theme() -> None:
     if hasattr(shell, "kernel"):  # A notebook; anywhere else shows no figures by itself.
         shell.run_line_magic("matplotlib", "inline")
         set_matplotlib_formats("retina", metadata={"Software": None})
+        keep_outputs(shell)
 
 
 Arguments = ParamSpec("Arguments")

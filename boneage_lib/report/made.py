@@ -1,0 +1,73 @@
+"""What made an executed notebook: parameters, commit, versions, device, times."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from boneage_lib.report.provenance import commit, environment
+
+
+def made_file(notebook: Path) -> Path:
+    """Where the record of an executed notebook lies: beside it."""
+    return notebook.with_suffix(".made.json")
+
+
+def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any]) -> Path:
+    """Write the record of a notebook that papermill has just executed.
+
+    Args:
+        out: where the notebook goes.
+        executed: with papermill's times in its metadata.
+        parameters: all of them, by name.
+
+    Returns:
+        The file: ``notebook``, ``parameters``, ``started`` (ISO 8601, UTC), ``seconds``,
+        ``cell_seconds`` (of the code cells in order), ``commit``, ``device``, and what
+        `boneage_lib.report.provenance.environment` gives.
+    """
+    took = executed.metadata["papermill"]
+    record = {
+        "notebook": out.stem,
+        "parameters": parameters,
+        "started": took["start_time"],
+        "seconds": round(took["duration"], 1),
+        "cell_seconds": [
+            round(cell.metadata["papermill"]["duration"] or 0.0, 1)
+            for cell in executed.cells
+            if cell.cell_type == "code"
+        ],
+        "commit": commit(),
+        "device": device(),
+        **environment(),
+    }
+    file = made_file(out)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    partial.replace(file)
+    return file
+
+
+def read_made(notebook: Path) -> dict[str, Any] | None:
+    """The record of an executed notebook; None where there is none, as of committed ones."""
+    file = made_file(notebook)
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
+def device() -> str:
+    """The NVIDIA GPUs of this machine by name, or ``CPU``."""
+    try:
+        found = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return "CPU"
+    names = found.stdout.split("\n") if found.returncode == 0 else []
+    return ", ".join(name.strip() for name in names if name.strip()) or "CPU"
