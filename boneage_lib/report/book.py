@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from boneage_lib.errors import InputError
+from boneage_lib.report.explorer import write_explorer
 from boneage_lib.report.front_page import front_page
 from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
@@ -60,6 +61,7 @@ def build_book(run: Run) -> Path:
         nbformat.write(notebook, pages / "notebooks" / f"{name}.ipynb")
     if run.outputs.is_dir():
         shutil.copytree(run.outputs, pages / "book" / "static" / "outputs")
+    write_explorer(run, pages / "book" / "static" / "explorer")
     (pages / "book" / "this_run.md").write_text(front_page(run))
     (pages / "book" / "provenance.md").write_text(provenance_page(run))
     built = subprocess.run(

@@ -15,6 +15,7 @@ from boneage_lib.evaluation.robustness_summary import UNCHANGED, robustness_summ
 from boneage_lib.evaluation.saliency import Saliency, occlusion, saliency
 from boneage_lib.evaluation.saliency_summary import saliency_numbers
 from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
+from boneage_lib.report.explorer import write_saliency_pictures
 from boneage_lib.report.run import Run
 from boneage_lib.report.tables import show
 from boneage_lib.report.tables.saliency import share_range
@@ -84,6 +85,8 @@ def show_saliency(run: Run, network: str, looked: Look, data: dict[str, Any]) ->
     """
     numbers = saliency_numbers(looked.seen, looked.cases, looked.covered)
     run.write_json(f"saliency/{network}.json", {"data": data, **numbers})
+    for part in (looked.seen, looked.cases):
+        write_saliency_pictures(run, network, part.labels["id"].tolist(), part.maps)
     return saliency_sentence(numbers)
 
 
