@@ -190,6 +190,37 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A run's folder.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page with both tables and the loss curves.")
+    ] = None,
+) -> None:
+    """Settings and results of two runs side by side."""
+    from boneage_lib.report.compare import compare_runs, in_tables, write_comparison_page
+    from boneage_lib.report.run import Run
+
+    runs = Run(first.resolve()), Run(second.resolve())
+    found = compare_runs(*runs)
+    if page:
+        write_comparison_page(*runs, found, page)
+    if as_json:
+        print(json.dumps(found, indent=1, allow_nan=False))
+        return
+    settings, errors = in_tables(found)
+    print("Mean absolute error on test, months, and the second less the first (95 % interval)")
+    print(errors.to_string(index=False))
+    print()
+    print(
+        "Settings that differ\n" + settings.to_string(index=False)
+        if len(settings)
+        else "No setting differs."
+    )
+
+
+@app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(help="A run's folder.")] = Path("runs/demo"),
     study: Annotated[

@@ -7,6 +7,7 @@ figure shrunk to a phone's width.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -140,6 +141,15 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with mpl.rc_context(settings()):
         figure.savefig(path, metadata=metadata)
     return path
+
+
+def svg_text(figure: Figure) -> str:
+    """A figure as an SVG element, to stand in a page."""
+    buffer = io.StringIO()
+    with mpl.rc_context(settings()):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
 
 
 def color_of(name: str) -> str:

@@ -32,6 +32,7 @@ from boneage_lib.report.figures.saliency import saliency_bands, saliency_cases
 from boneage_lib.report.figures.training import (
     learning_curves,
     losses,
+    overlaid_losses,
     patch_losses,
     patch_validation,
     patches_at_test,
@@ -51,6 +52,7 @@ __all__ = [
     "heaping",
     "learning_curves",
     "losses",
+    "overlaid_losses",
     "original_sizes",
     "patch_losses",
     "patch_validation",

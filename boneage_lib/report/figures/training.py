@@ -24,6 +24,7 @@ from boneage_lib.report.theme import (
 
 _LOSSES = {"loss": "Training loss (z²)", "val_loss": "Validation loss (z²)"}
 _STYLES = ("-", "--", "-.", ":")
+_RUN_COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00")
 _SQUARE_MARKERS = ("D", "o", "s", "^", "v", "P")
 
 
@@ -49,6 +50,24 @@ def losses(
     axes.set_title("A ring marks the epoch whose weights were kept", fontsize=12)
     _epochs(axes)
     _from_zero(axes, log)
+    _legend_below(figure, axes)
+    return figure
+
+
+@themed
+def overlaid_losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """The validation loss of one network in several runs, by epoch.
+
+    Args:
+        histories: by run, see `losses`.
+    """
+    figure = Figure(figsize=(WIDTH, 3.4))
+    axes = figure.add_subplot()
+    for (run, history), style, color in zip(histories.items(), _STYLES, _RUN_COLORS, strict=False):
+        axes.plot(history["epoch"], history["val_loss"], style, color=color, marker="o", label=run)
+    axes.set(xlabel="Epoch", ylabel=_LOSSES["val_loss"])
+    _epochs(axes)
+    _from_zero(axes, log=False)
     _legend_below(figure, axes)
     return figure
 
