@@ -1,0 +1,188 @@
+"""The book in a real browser: Chromium opens every page as a reader would."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = Path(os.environ.get("BONEAGE_DEMO_RUN", ROOT / "runs" / "demo")) / "html"
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+PAGES = sorted(
+    str(page.relative_to(HTML))
+    for page in HTML.rglob("*.html")
+    if "_static" not in page.parts and page.name != "genindex.html"
+)
+#: A phone's width, pixels.
+PHONE = 390
+
+pytestmark = pytest.mark.skipif(not PAGES, reason="no book; `make report` builds it")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "Found no chromium; on Debian: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The book's address on a local server."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+class Watched:
+    """A page, and what went wrong on it."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self.wrong: list[str] = []
+        self.address = address
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("requestfailed", lambda r: self.wrong.append(f"failed: {r.url}"))
+        self.page.on("request", self._request)
+        self.page.on(
+            "response",
+            lambda r: self.wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
+        )
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.wrong.append(f"left the book: {request.url}")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.address}/{path}", wait_until="load")
+        self.page.wait_for_load_state("networkidle")
+        return self.page
+
+
+@pytest.fixture(params=["file", "http"])
+def watched(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Watched]:
+    found = Watched(browser, HTML.as_uri() if request.param == "file" else server)
+    yield found
+    found.page.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_goes_wrong_and_nothing_leaves_the_machine(watched: Watched, path: str) -> None:
+    watched.open(path)
+    assert watched.wrong == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_picture_says_what_it_shows(page: Page, path: str) -> None:
+    page.goto(f"{HTML.as_uri()}/{path}")
+    short = page.eval_on_selector_all(
+        "img:not([role=presentation])",
+        "all => all.map(i => [i.src.split('/').at(-1), i.alt]).filter(([, alt]) => alt.length < 30)",
+    )
+    assert short == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_needs_no_sideways_scroll(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    page.goto(f"{HTML.as_uri()}/{path}")
+    page.wait_for_load_state("networkidle")
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE, page.evaluate(
+        "limit => [...document.querySelectorAll('main *')]"
+        ".filter(e => e.getBoundingClientRect().right > limit + 1)"
+        ".slice(0, 5).map(e => e.outerHTML.slice(0, 120))",
+        PHONE,
+    )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
+    page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
+    page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    page.goto(f"{HTML.as_uri()}/{path}")
+    page.wait_for_load_state("networkidle")
+    assert page.get_attribute("html", "data-theme") == theme
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"][:3]
+    ]
+    assert serious == []
+
+
+def test_search_finds_xception(page: Page) -> None:
+    page.goto(f"{HTML.as_uri()}/search.html?q=Xception")
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    titles = page.locator("#search-results li a").all_inner_texts()
+    assert any("Xception" in title for title in titles)
+
+
+def test_formulas_are_set(page: Page) -> None:
+    page.goto(f"{HTML.as_uri()}/book/methods.html")
+    page.wait_for_selector("mjx-container svg", timeout=20_000)
+    assert page.locator("mjx-container svg").count() > 0
+
+
+def test_a_point_shows_its_radiograph_and_all_answers(page: Page) -> None:
+    page.goto(f"{HTML.as_uri()}/book/explore.html")
+    points = page.locator("#explorer circle.hand")
+    everyone = points.count()
+    assert everyone > 20
+    page.locator("#explorer-sex").select_option("1")
+    girls = points.count()
+    assert 0 < girls < everyone
+    page.locator("#explorer-network").select_option("1")
+    points.nth(3).click()
+    assert page.locator("#explorer tbody tr").count() == 5
+    picture = page.locator("#explorer .picture img").first
+    assert picture.evaluate(
+        "i => i.complete ? i.naturalWidth : i.decode().then(() => i.naturalWidth)"
+    )
+    assert "Xception errs by" in page.locator("#explorer [role=status]").inner_text()
+
+
+def test_stamps_lead_to_what_made_the_cell(page: Page) -> None:
+    page.goto(f"{HTML.as_uri()}/notebooks/04_xception.html")
+    stamps = page.locator(".stamp a:first-child")
+    assert stamps.count() >= 5
+    target = stamps.first.get_attribute("href")
+    assert target
+    page.goto(f"{HTML.as_uri()}/notebooks/{target}")
+    anchor = target.partition("#")[2]
+    assert page.locator(f"#{anchor}").count() == 1
