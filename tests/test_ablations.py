@@ -14,11 +14,8 @@ from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.paper import measured_claims
 from boneage_lib.report import Run, tables
-from boneage_lib.report.ablation import (
-    keep_ablation,
-    read_ablations,
-    show_ablation,
-)
+from boneage_lib.report.ablation import keep_ablation, show_ablation
+from boneage_lib.report.ledger import read_ablations
 from boneage_lib.training import Settings, draw_epochs, extraction
 from boneage_lib.training.ablations import ABLATIONS, Arm, arms_of
 
@@ -126,3 +123,13 @@ def test_without_seeds_nothing_is_trained(cohort: Cohort, tmp_path: Path) -> Non
     run = Run(tmp_path / "run")
     show_ablation(run, "schedules", cohort, SETTINGS, 0, "random")
     assert not run.bank.exists() and read_ablations(run) == {}
+
+
+def test_without_seeds_an_earlier_runs_ablation_does_not_enter_the_ledger(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    for study in ("schedules", "resampling"):
+        run.write_json(f"ablations/{study}.json", {"n": 70})
+    show_ablation(run, "schedules", cohort, SETTINGS, 0, "random")
+    assert set(read_ablations(run)) == {"resampling"}

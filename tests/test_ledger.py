@@ -37,14 +37,15 @@ def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
     inputs = json.loads(json.dumps(claim_inputs(run), allow_nan=False))
     assert inputs["patches_at_test"] == inputs["patch_size_fair"] == []
     assert inputs["ablations"] == {}
-    assert {record["region"] for record in inputs["regions"]} == {"center", "edge"}
+    assert {record["region"] for record in inputs["regions"]} == {"center", "old"}
+    assert inputs["image_size"] == 256
     measured = {claim.id: claim for claim in measured_claims(inputs)}
     told = {name for name, claim in measured.items() if claim.measured != "not measured"}
     assert {"patches-beat-xception", "center-resnet50", "resampled-score"} <= told
     assert {"p-value-is-r", "normalization-ablation", "patch-losses"} <= told
     for file, content in (
         ("patches_at_test.csv", "places,patches,combined,mae_months,lowest\nrandom,1,mean,9,\n"),
-        ("patch_size_fair.csv", "patch_size,seed,mae_months\n224,0,9\n128,0,10\n"),
+        ("patch_size_fair.csv", "patch_size,patch_count,seed,mae_months\n224,3,0,9\n128,9,0,10\n"),
         ("ablations/schedules.json", '{"n": 70}'),
     ):
         (run.results / file).parent.mkdir(exist_ok=True)
@@ -57,15 +58,35 @@ def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
 
 def test_regions_are_compared_on_their_own_radiographs() -> None:
     tables = {n: predictions(n).query("split == 'test'") for n in ("xception", "inception_v3")}
-    records = by_region(tables, NORMALIZER)
     age_z = NORMALIZER.to_z(tables["xception"]["boneage_months"].to_numpy())
-    edge = (np.abs(np.abs(age_z) - 1.5) <= 0.25).sum()
+    records = by_region(tables, NORMALIZER)
+    assert (np.abs(age_z + 1.5) <= 0.25).sum() < 10, "too few to be compared"
     assert {r["region"]: r["n"] for r in records} == {
-        "edge": edge,
+        "old": (np.abs(age_z - 1.5) <= 0.25).sum(),
         "center": (np.abs(age_z) < 1.25).sum(),
     }
-    few = {name: table.iloc[:4] for name, table in tables.items()}
+    assert all(record["over_seeds"] is None for record in records)
+    few = {name: table.iloc[:9] for name, table in tables.items()}
     assert by_region(few, NORMALIZER) == []
+
+
+def test_regions_are_compared_over_seeds() -> None:
+    seeds = {n: {k: predictions(n, k) for k in (0, 1, 2)} for n in ("xception", "inception_v3")}
+    tables = {n: of_seeds[0].query("split == 'test'") for n, of_seeds in seeds.items()}
+    *_, record = by_region(tables, NORMALIZER, seeds)
+    assert record["region"] == "center"
+    age_z = NORMALIZER.to_z(tables["xception"]["boneage_months"].to_numpy())
+    ids = tables["xception"]["id"][np.abs(age_z) < 1.25]
+    maes = {
+        n: [
+            t[t["id"].isin(ids)].eval("abs(predicted_months - boneage_months)").mean()
+            for t in of_seeds.values()
+        ]
+        for n, of_seeds in seeds.items()
+    }
+    point, low, high = record["over_seeds"]
+    assert point == pytest.approx(np.mean(maes["xception"]) - np.mean(maes["inception_v3"]))
+    assert low < point < high
 
 
 def test_a_perfect_network_errs_by_its_ruler_alone() -> None:

@@ -11,20 +11,22 @@ from boneage_lib.paper.findings import (
     Results,
     absent,
     compared,
-    difference,
-    lower_error,
+    judged,
     no_gain,
-    over_seeds,
-    seeds_of,
-    told,
     trained_on,
 )
 from boneage_lib.paper.label_claims import rmse_readings
-from boneage_lib.paper.published import TABLE_1, TABLE_6, TITLES
+from boneage_lib.paper.published import TABLE_1, TABLE_6, TITLES, number
 from boneage_lib.paper.statements import stated
 
 RESNET, ATTENTION = "resnet50_patches", "xception_attention"
 ENOUGH_TRAINING = 0.9  # share of the paper's training set below which its numbers are out of reach
+
+
+PAIRED = (
+    "Paired difference of the mean absolute error on test, with bootstrap interval over "
+    "radiographs, and over seeds with Student's interval."
+)
 
 
 def network_claims(run_results: Results) -> list[Claim]:
@@ -44,43 +46,21 @@ def network_claims(run_results: Results) -> list[Claim]:
 def _resnet_best(run_results: Results) -> Claim:
     return stated(
         "resnet50-best",
-        test="Paired difference of the mean absolute error on test, with bootstrap interval.",
+        test=PAIRED,
         **compared(run_results, RESNET, ("inception_v3", "xception")),
     )
 
 
 def _headline(run_results: Results) -> Claim:
-    on_test = difference(run_results, RESNET, "xception")
-    half: dict[str, Any]
-    if on_test is None:
-        half = absent(f"paired difference of {TITLES[RESNET]} and {TITLES['xception']}")
-    else:
-        measured, known = f"{told(on_test)} on test", [on_test]
-        seeds = over_seeds(seeds_of(run_results, RESNET), seeds_of(run_results, "xception"))
-        if seeds is not None:
-            measured += f"; over seeds {told(seeds)}"
-            known.append(seeds)
-        verdict, reason = lower_error(known)
-        half = {
-            "measured": measured,
-            "value": on_test[0],
-            "interval": on_test[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: lower error; {reason}. {trained_on(run_results)}"
-            + ("" if seeds else " One seed: how much the training's luck weighs is not in it."),
-        }
     return stated(
-        "patches-beat-xception",
-        test="Paired difference of the mean absolute error on test, with bootstrap interval over "
-        "radiographs, and over seeds with Student's interval.",
-        **half,
+        "patches-beat-xception", test=PAIRED, **compared(run_results, RESNET, ("xception",))
     )
 
 
 def _xception_better(run_results: Results) -> Claim:
     return stated(
         "xception-improves",
-        test="Paired difference of the mean absolute error on test, with bootstrap interval.",
+        test=PAIRED,
         **compared(run_results, "xception", ("inception_v3",)),
     )
 
@@ -88,28 +68,30 @@ def _xception_better(run_results: Results) -> Claim:
 def _attention(run_results: Results) -> Claim:
     return stated(
         "attention-deviates",
-        test="Paired difference of the mean absolute error on test to each other network.",
+        test=PAIRED,
         **compared(run_results, ATTENTION, tuple(TABLE_6), claimed="higher"),
     )
 
 
 def _attention_benefit(run_results: Results) -> Claim:
-    found = difference(run_results, ATTENTION, "xception")
+    found = judged(run_results, ATTENTION, "xception")
+    half: dict[str, Any]
     if found is None:
         half = absent(f"paired difference of {TITLES[ATTENTION]} and {TITLES['xception']}")
     else:
-        verdict, reason = no_gain(found)
+        known, measured = found
+        verdict, reason = no_gain(*known)
         half = {
-            "measured": told(found),
-            "value": found[0],
-            "interval": found[1:],
+            "measured": f"{measured} against {TITLES['xception']}",
+            "value": known[0][0],
+            "interval": known[0][1:],
             "verdict": verdict,
             "reason": f"Claimed: no lower error than without it; {reason}. "
-            f"{trained_on(run_results)}",
+            f"{trained_on(run_results, one_seed=len(known) == 1)}",
         }
     return stated(
         "attention-no-benefit",
-        test="Paired difference of the mean absolute error on test to Xception without it.",
+        test=PAIRED,
         **half,
     )
 
@@ -140,7 +122,7 @@ def _mae(run_results: Results) -> Claim:
             "verdict": by_match(matches),
             "reason": "Implied: the printed RMSE in months under each reading of its unit, times "
             "√(2/π) as for normal errors. An interval that meets the range agrees.",
-        } | too_few(run_results)
+        } | out_of_reach(run_results)
     return stated(
         "table-6-mae",
         test="Mean absolute error on the resampled test set (else on test as it is) with bootstrap "
@@ -159,15 +141,17 @@ def implied_mae_months() -> dict[str, tuple[float, float]]:
     }
 
 
-def too_few(run_results: Results) -> dict[str, Any]:
-    """Verdict and reason where a run trained on too few radiographs for the paper's numbers."""
+def out_of_reach(run_results: Results) -> dict[str, Any]:
+    """Verdict and reason where a run's radiographs are too few or too small for printed numbers."""
     n_train, needed = run_results.get("n_train") or 0, TABLE_1["train"].samples
-    if n_train >= ENOUGH_TRAINING * needed:
-        return {}
-    return {
-        "verdict": Verdict.NOT_TESTABLE,
-        "reason": f"Trained on {n_train:,} radiographs, the paper on {needed:,}.",
-    }
+    side, printed_side = run_results.get("image_size"), int(number("image_size"))
+    lacks = []
+    if n_train < ENOUGH_TRAINING * needed:
+        lacks.append(f"Trained on {n_train:,} radiographs, the paper on {needed:,}.")
+    if side != printed_side:
+        size = "unknown size" if side is None else f"{side} px"
+        lacks.append(f"Radiographs of {size}, the paper's of {printed_side} px.")
+    return {"verdict": Verdict.NOT_TESTABLE, "reason": " ".join(lacks)} if lacks else {}
 
 
 def _table_6_row(network: str, run_results: Results) -> Claim:
@@ -198,7 +182,7 @@ def _table_6_row(network: str, run_results: Results) -> Claim:
             "reason": f"Printed RMSE {printed.rmse}: inside the interval, within a fifth of it, or "
             "neither.",
         }
-        half |= too_few(run_results)
+        half |= out_of_reach(run_results)
     return stated(
         f"table-6-{network.replace('_', '-')}",
         test="RMSE in z on the resampled test set, as in the paper (else on test as it is), with "
