@@ -37,11 +37,8 @@ def test_arms_differ_in_one_thing(cohort: Cohort) -> None:
     assert list(schedules) == ["plateau", "sawtooth", "exponential", "constant"]
     for name, arm in schedules.items():
         assert arm == Arm(replace(SETTINGS, schedule=name, stop_patience=0))
-    assert {
-        name: arm.input_form for name, arm in arms_of("input_form", cohort, SETTINGS).items()
-    } == {
-        "caffe": "caffe",
-        "tf": "tf",
+    assert arms_of("input_form", cohort, SETTINGS) == {
+        form: Arm(replace(SETTINGS, stop_patience=0), form) for form in ("caffe", "tf")
     }
     arms = arms_of("resampling", cohort, SETTINGS)
     draws = {name: draw_epochs(cohort, arm.settings).shape[1] for name, arm in arms.items()}

@@ -74,9 +74,9 @@ def measured_claims(run_results: Results) -> list[Claim]:
               ``combined`` ("mean" or "median"), ``mae_months``, ``lowest`` and ``highest`` over
               draws, and ``difference_months``, ``difference_low``, ``difference_high`` to three
               random patches
-            - ``ablations``: {``schedules``, ``resampling``, ``input_form``: {``n``, ``arms``: {arm:
-              ``seed`` and ``updates``, lists, and but for the first arm ``difference_months`` to it
-              and its ``interval``}}}
+            - ``ablations``: {``schedules``, ``resampling``, ``input_form``: {``network``, ``n``,
+              ``arms``: {arm: ``seed`` and ``updates``, lists, and but for the first arm
+              ``difference_months`` to it and its ``interval``}}}
     """
     claims = in_order(
         [
