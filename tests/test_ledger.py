@@ -17,8 +17,10 @@ from boneage_lib.data import AgeNormalizer
 from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claims
 from boneage_lib.paper.statements import statements
 from boneage_lib.report import Run, claim_inputs, collect, keep_claims, show_ledger, verdict_counts
-from boneage_lib.report.ledger import at_500, base_speeds, by_region, rulers
+from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_less_rare, rulers
 from boneage_lib.report.ledger_page import HEADINGS, ledger_html
+from boneage_lib.report.results import seed_history
+from boneage_lib.report.run import NOTEBOOK_OF
 
 
 @pytest.fixture
@@ -87,6 +89,42 @@ def test_regions_are_compared_over_seeds() -> None:
     point, low, high = record["over_seeds"]
     assert point == pytest.approx(np.mean(maes["xception"]) - np.mean(maes["inception_v3"]))
     assert low < point < high
+
+
+def test_frequent_ages_are_those_of_rsnas_training_set() -> None:
+    # 120 months fall into the fullest cells of both sexes, 10 and 225 into nearly empty ones.
+    age = np.repeat([120.0, 10.0, 225.0], 10)
+    table = pd.DataFrame({"id": range(30), "boneage_months": age, "female": [0, 1] * 15})
+    table["predicted_months"] = age + np.where(age == 120, 1, 5) + np.arange(30) % 2
+    found = frequent_less_rare(table)
+    assert found is not None
+    assert (found["n_frequent"], found["n_rare"]) == (10, 20)
+    assert found["difference_months"] == pytest.approx(-4)
+    low, high = found["difference_months_ci"]
+    assert low < -4 < high < 0
+    assert frequent_less_rare(table.iloc[:19]) is None, "nine rare ones"
+    assert frequent_less_rare(table.drop(columns="female")) is None
+
+
+def test_several_seeds_enter_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    run = Run("runs/seeds")
+    write_networks(run, kind="rsna", weights="imagenet", seeds=3)
+    collect(run)
+    run.write_table("results/patch_size_study.csv", pd.DataFrame({"patch_size": [224]}))
+    inputs = claim_inputs(run)
+    assert all(record["over_seeds"] is not None for record in inputs["regions"])
+    assert "val_loss_of_seeds" not in inputs["histories"]["xception"], "as of an older run"
+    for name in NOTEBOOK_OF:
+        for seed in range(3):
+            table = pd.DataFrame({"val_loss": [4.0, 3, 2, 1 + seed]})
+            run.write_table(seed_history(name, seed), table)
+    inputs = json.loads(json.dumps(claim_inputs(run), allow_nan=False))
+    assert inputs["histories"]["xception"]["val_loss_of_seeds"][2] == [4, 3, 2, 3]
+    found = {claim.id: claim for claim in measured_claims(inputs)}
+    for name in ("resnet50-best", "center-resnet50", "ensemble-less-overfitting"):
+        assert "over seeds" in found[name].measured, name
+    assert found["patches-steadier"].value is not None
 
 
 def test_a_perfect_network_errs_by_its_ruler_alone() -> None:

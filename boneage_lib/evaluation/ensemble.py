@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.optimize import nnls
 
 from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.comparison import paired_difference
+from boneage_lib.evaluation.few_values import welch_interval
 from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.predictions import align
 from boneage_lib.evaluation.printed import AS_PRINTED, COMPLETED
@@ -261,7 +261,7 @@ def _scores(
     record |= {f"mae_{split}_months": float(error.mean()) for split, error in errors.items()}
     if len(errors) == 2:
         record["gap_months"] = float(errors["validation"].mean() - errors["train"].mean())
-        record["gap_months_ci"] = _welch(errors["validation"], errors["train"], confidence)
+        record["gap_months_ci"] = welch_interval(errors["validation"], errors["train"], confidence)
     return record
 
 
@@ -289,7 +289,7 @@ def _gap_less_members(
     found: dict[str, Any] = {"smallest_gap_member": smallest}
     for key, than in (("gap_less_members", ""), ("gap_less_smallest", smallest)):
         found[f"{key}_months"] = float(validation[than].mean() - train[than].mean())
-        found[f"{key}_months_ci"] = _welch(validation[than], train[than], confidence)
+        found[f"{key}_months_ci"] = welch_interval(validation[than], train[than], confidence)
     return found
 
 
@@ -317,11 +317,3 @@ def less_members(
 
 def _errors(table: pd.DataFrame) -> np.ndarray:
     return (table["predicted_months"] - table["boneage_months"]).abs().to_numpy()
-
-
-def _welch(a: np.ndarray, b: np.ndarray, confidence: float) -> list[float] | None:
-    """Welch's interval of the difference of two means; None where one of them never varies."""
-    if min(len(a), len(b)) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    found = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
-    return [float(found.low), float(found.high)]

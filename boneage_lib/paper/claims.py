@@ -63,7 +63,10 @@ def measured_claims(run_results: Results) -> list[Claim]:
             - ``age_weighted``: {network: mean absolute error with every age band alike, months}
             - ``rulers``: {network: ``rmse_z`` by train's mean and standard deviation and
               ``rmse_z_own`` by the resampled test set's own}
-            - ``histories``: {network: ``val_loss`` and ``learning_rate``, lists over epochs}
+            - ``histories``: {network: ``val_loss`` and ``learning_rate``, lists over epochs, and
+              where there are several seeds ``val_loss_of_seeds``, a list for each}
+            - ``frequent``: {network: ``difference_months`` and ``…_ci``, errors on test of ages
+              that are frequent in training less those of the others}
             - ``settings``: {network: its settings}
             - ``ensemble``: records of `ensemble_study`; ``ensemble_robustness``: the second table
               of `ensemble_robustness`; ``ensemble_over_seeds``: records of `seed_study`

@@ -7,6 +7,7 @@ from typing import Any
 
 from boneage_lib.paper.claim import Claim, Verdict
 from boneage_lib.paper.findings import (
+    ENOUGH_SEEDS,
     ONE_SEED,
     Difference,
     Results,
@@ -18,8 +19,6 @@ from boneage_lib.paper.findings import (
 )
 from boneage_lib.paper.published import TABLE_6, TITLES
 from boneage_lib.paper.statements import stated
-
-ENOUGH_SEEDS = 5  # fewer say little of how much other seeds would have changed
 
 
 def ensemble_claims(run_results: Results) -> list[Claim]:

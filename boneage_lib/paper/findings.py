@@ -63,6 +63,8 @@ def seeds_of(run_results: Results, network: str, split: str = "test") -> dict[st
     return {"seed": seeds["seed"], "mae_months": seeds[split]["mae_months"]}
 
 
+#: Fewer say little of how much other seeds would have changed.
+ENOUGH_SEEDS = 5
 #: Said of a result that one training of each network gave.
 ONE_SEED = "One seed: how much the training's luck weighs is not in it."
 

@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boneage_lib.data import AgeNormalizer
+from boneage_lib.data import AgeNormalizer, load_histogram
+from boneage_lib.data.resampling import AGE_BINS
 from boneage_lib.evaluation import (
     age_weighted_mae,
     error_correlation,
     paired_difference,
     resampled,
 )
+from boneage_lib.evaluation.few_values import welch_interval
 from boneage_lib.evaluation.intervals import SMALLEST_STRATUM
 from boneage_lib.inputs import scaled_patch
 from boneage_lib.paper.findings import over_seeds
 from boneage_lib.paper.published import TABLE_4, number
 from boneage_lib.paper.region_claims import REGIONS, in_region
 from boneage_lib.report.collect import PAPER_MEMBERS
-from boneage_lib.report.results import seed_predictions
+from boneage_lib.report.results import seed_history, seed_predictions
 from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
 
@@ -44,6 +46,8 @@ def claim_inputs(run: Run) -> dict[str, Any]:
         history = run.read_table(f"histories/{name}.csv", notebook)
         kept = [key for key in ("val_loss", "learning_rate") if key in history]
         histories[name] = {key: history[key].tolist() for key in kept}
+        if of_seeds := _losses_of_seeds(run, name, measured["networks"][name]):
+            histories[name]["val_loss_of_seeds"] = of_seeds
     return {
         "metrics": measured["networks"],
         "paired": measured["paired"],
@@ -56,6 +60,7 @@ def claim_inputs(run: Run) -> dict[str, Any]:
         "age_weighted": {n: age_weighted_mae(t)["mae_months"] for n, t in tables.items()},
         "rulers": {name: rulers(table, normalizer) for name, table in tables.items()},
         "histories": histories,
+        "frequent": {name: frequent_less_rare(table) for name, table in tables.items()},
         "settings": measured["settings"],
         "ensemble": measured["ensemble"],
         "ensemble_robustness": measured.get("ensemble_robustness") or [],
@@ -166,11 +171,57 @@ def _of_seeds(run: Run, network: str, found: Mapping[str, Any]) -> dict[int, pd.
     }
 
 
+def _losses_of_seeds(run: Run, network: str, found: Mapping[str, Any]) -> list[list[float]]:
+    """Validation losses (z²) of a network by seed; empty after one training or in older runs."""
+    numbers = (found.get("seeds") or {}).get("seed") or []
+    files = [run.folder / seed_history(network, number) for number in numbers]
+    if len(files) < 2 or not all(file.is_file() for file in files):
+        return []
+    return [pd.read_csv(file)["val_loss"].tolist() for file in files]
+
+
 def _errors(of_seeds: Mapping[int, pd.DataFrame], ids: set[Any]) -> dict[str, Any]:
     """``seed`` and ``mae_months`` of these radiographs, lists of the same length."""
     chosen = [table[table["id"].isin(ids)] for table in of_seeds.values()]
     errors = [(rows["predicted_months"] - rows["boneage_months"]).abs().mean() for rows in chosen]
     return {"seed": list(of_seeds), "mae_months": [float(error) for error in errors]}
+
+
+def frequent_less_rare(test: pd.DataFrame) -> dict[str, Any] | None:
+    """Error on radiographs of frequent ages less that on the others, months.
+
+    A radiograph is frequent where its cell (10 age bins × sex) of RSNA's training set holds more
+    radiographs than a cell does on average.
+
+    Args:
+        test: predictions with ``female``.
+
+    Returns:
+        ``n_frequent``, ``n_rare``, ``difference_months`` and Welch's 95 % interval
+        ``difference_months_ci``; None without ``female`` or with fewer than 10 radiographs of
+        either.
+    """
+    if "female" not in test:
+        return None
+    train = load_histogram().query("split == 'train'")
+    edges = np.linspace(train["months"].min(), train["months"].max(), AGE_BINS + 1)[1:-1]
+
+    def cells(table: pd.DataFrame, months: str) -> np.ndarray:
+        numbers: np.ndarray = 2 * np.digitize(table[months], edges) + table["female"].to_numpy()
+        return numbers
+
+    held = np.bincount(cells(train, "months"), weights=train["count"], minlength=2 * AGE_BINS)
+    frequent = held[cells(test, "boneage_months")] > held.mean()
+    errors = (test["predicted_months"] - test["boneage_months"]).abs().to_numpy()
+    of_frequent, of_rare = errors[frequent], errors[~frequent]
+    if min(len(of_frequent), len(of_rare)) < SMALLEST_STRATUM:
+        return None
+    return {
+        "n_frequent": len(of_frequent),
+        "n_rare": len(of_rare),
+        "difference_months": float(of_frequent.mean() - of_rare.mean()),
+        "difference_months_ci": welch_interval(of_frequent, of_rare),
+    }
 
 
 def rulers(test: pd.DataFrame, normalizer: AgeNormalizer) -> dict[str, float]:
