@@ -171,9 +171,15 @@ def evaluate(
     ] = None,
 ) -> None:
     """Errors, agreement and intervals of any system's prediction table, by sex and age."""
-    from boneage_lib.evaluation import calibration, evaluate_by_group, read_predictions, summary
+    from boneage_lib.evaluation import (
+        calibration,
+        evaluate_by_group,
+        of_split,
+        read_predictions,
+        summary,
+    )
     from boneage_lib.evaluation import evaluate as evaluate_table
-    from boneage_lib.evaluation.predictions import normalizer_of, of_split
+    from boneage_lib.evaluation.predictions import normalizer_of
 
     everything = read_predictions(predictions, infants)
     try:

@@ -233,7 +233,7 @@ def test_a_row_of_table_6_is_tried_in_every_unit(rmse: float, half: float, expec
     assert verdict("table-6-xception", metrics=metrics) == expected
     measured = claim("table-6-xception", metrics=metrics).measured
     assert "standard deviation of 60.0 months" in measured
-    assert "(test resampled)" in measured and "(train as it is)" in measured
+    assert "(test resampled): " in measured and "(train as it is): " in measured
 
 
 def correlations(**changes: dict[str, float]) -> dict[str, Any]:

@@ -33,6 +33,14 @@ PAIRED = (
 )
 
 
+#: Where a printed error lies that is held against a measured one.
+WORDS = {
+    Verdict.CONFIRMED: "inside",
+    Verdict.APPROXIMATELY: "within a fifth",
+    Verdict.CONTRADICTED: "neither",
+}
+
+
 def network_claims(run_results: Results) -> list[Claim]:
     """Rankings of networks, Table 6 row by row, its last column, and the attention network."""
     return [
@@ -232,7 +240,7 @@ def _table_6_row(network: str, run_results: Results) -> Claim:
             by_reading[reading] = (
                 Verdict.CONFIRMED if least <= printed.rmse <= most else by_match([False, close])
             )
-            texts.append(f"{z:.2f} with {std:.1f} ({reading}), {by_reading[reading].value}")
+            texts.append(f"{z:.2f} with {std:.1f} ({reading}): {WORDS[by_reading[reading]]}")
         agreed = set(by_reading.values())
         half = {
             "measured": "; ".join(texts),
