@@ -15,8 +15,9 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.report import jobs
-from boneage_lib.report.ablation import read_ablations, show_ablation
+from boneage_lib.report.ablation import show_ablation
 from boneage_lib.report.jobs import NETWORK_OF, job_names, plan_of, work
+from boneage_lib.report.ledger import read_ablations
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.training import (
