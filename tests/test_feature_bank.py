@@ -174,6 +174,37 @@ def test_several_jobs_fill_a_bank_together(cohort: Cohort, tmp_path: Path) -> No
     np.testing.assert_array_equal(together.pooled, alone.pooled)
 
 
+def test_a_part_without_a_shard_of_its_own_leaves_the_bank_to_the_others(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+    idle = FakeExtractor(breaks_after=0)
+    for part in (1, 2):
+        bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, idle, maps=True, part=(part, 3))  # type: ignore[arg-type]
+        assert bank.index == {} and bank.pooled.shape == (0, 1, 1)
+        assert bank.maps is not None and bank.maps.shape == (0, 1, 2, 2, 1)
+    filled = fill_bank(
+        tmp_path, cohort, rows, views, RECIPE, FakeExtractor(), maps=True, part=(0, 3)
+    )  # type: ignore[arg-type]
+    assert len(filled.pooled) == 4
+
+
+def test_other_code_or_another_opencv_names_another_bank(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+
+    def folder() -> Path:
+        return fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor()).folder  # type: ignore[arg-type]
+
+    folders = {folder()}
+    monkeypatch.setattr(feature_bank.cv2, "__version__", "0.0.1")
+    folders.add(folder())
+    monkeypatch.setattr(feature_bank, "digest_of_code", lambda _: "of tomorrow")
+    folders.add(folder())
+    assert len(folders) == 3
+
+
 def test_a_folder_made_from_something_else_is_refused(cohort: Cohort, tmp_path: Path) -> None:
     rows, views = np.arange(4), np.zeros(4, int)
     bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]

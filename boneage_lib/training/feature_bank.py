@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +19,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from boneage_lib.data import Cohort
 from boneage_lib.data.threads import n_cores
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
+from boneage_lib.training.digests import FEATURE_CODE, digest_of_code
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
+from boneage_lib.training.whole_files import written_whole
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
@@ -99,6 +101,9 @@ def fill_bank(
         part: (k, of) makes only every ``of``-th shard from the ``k``-th on, as one of several jobs
             that fill a bank together.
 
+    Returns:
+        The bank: with all the views, or with what is there so far when only a part was made.
+
     Raises:
         InputError: not enough room on the disk; says how much it takes. A bank in the folder that
             was made from something else; says what differs.
@@ -110,6 +115,8 @@ def fill_bank(
         "recipe": recipe.as_dict(),
         "seed": seed,
         "maps": map_dtype if maps else None,
+        "code": digest_of_code(FEATURE_CODE),
+        "opencv": cv2.__version__,
     }
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
     bank = folder / f"{extractor.spec['backbone']}-{digest[:16]}"
@@ -118,6 +125,7 @@ def fill_bank(
     index, arrays = read_shards(bank, kinds)
     missing = [pair for pair in pairs if pair not in index]
     if missing:
+        del arrays  # their files may be made again
         looks = recipe.looks()
         kept_maps = map_dtype if maps else None
         shapes = _shapes(looks, extractor.map_shape, kept_maps)
@@ -161,7 +169,9 @@ def fill_bank(
             if writing is not None:
                 writing.result()
         index, arrays = read_shards(bank, kinds)
-    opened = {name: Shards(parts) for name, parts in arrays.items() if parts}
+        if not index:  # this part has no shard, and no other part has made one yet
+            arrays = {name: [np.empty((0, *shape), t)] for name, (shape, t) in shapes.items()}
+    opened = {name: Shards(parts) for name, parts in arrays.items()}
     return Bank(opened["pooled"], opened.get("maps"), index, bank)
 
 
@@ -184,9 +194,8 @@ def _check_record(bank: Path, record: dict[str, Any]) -> None:
 
 
 def _write_record(bank: Path, record: dict[str, Any]) -> None:
-    partial = bank / f".bank.json.{os.getpid()}.partial"  # several jobs may begin a bank together
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(bank / "bank.json")
+    with written_whole(bank / "bank.json") as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _shapes(looks: int, map_shape: tuple[int, ...], map_dtype: str | None) -> Shapes:

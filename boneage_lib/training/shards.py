@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from boneage_lib.data.pages import Pages
+from boneage_lib.training.whole_files import written_whole
 
 Pair = tuple[int, int]
 
@@ -64,15 +65,15 @@ def write_shard(folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, np.nda
     name = hashlib.sha256(np.array(pairs, dtype=np.int64).tobytes()).hexdigest()[:16]
     digests = {}
     for kind, array in arrays.items():
-        partial = folder / f".{name}.{kind}.partial"
-        with partial.open("wb") as file:
+        with (
+            written_whole(folder / f"{name}.{kind}.npy") as partial,
+            partial.open("wb") as file,
+        ):
             np.save(file, array, allow_pickle=False)
         digests[kind] = _digest(array)
-        partial.replace(folder / f"{name}.{kind}.npy")
     record = {"pairs": [list(pair) for pair in pairs], "sha256": digests}
-    partial = folder / f".{name}.json.partial"
-    partial.write_text(json.dumps(record))
-    partial.replace(folder / f"{name}.json")
+    with written_whole(folder / f"{name}.json") as partial:
+        partial.write_text(json.dumps(record))
 
 
 def read_shards(

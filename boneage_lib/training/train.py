@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -25,18 +26,20 @@ from boneage_lib.training.banks import (
     open_extractor,
 )
 from boneage_lib.training.datasets import Draws
+from boneage_lib.training.digests import TRAINING_CODE, digest_of_arrays, digest_of_code
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.fitting import fit_head, predict
 from boneage_lib.training.parallel import held_out_batch_size, use_all_devices, use_one_device
 from boneage_lib.training.plan import (
     check_trainable,
-    code_digest,
     draw_patches,
     draw_views,
+    fit_normalizer,
     held_out,
     recipe,
 )
+from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.settings import Settings
 
 
@@ -158,7 +161,7 @@ def train(
     extracted = time.perf_counter()
     labels = cohort.labels
     ages, female = labels["boneage_months"].to_numpy(), labels["female"].to_numpy()
-    normalizer = AgeNormalizer.fit(ages[rows[0]])
+    normalizer = fit_normalizer(cohort, settings, rows)
 
     def draws(rows: np.ndarray, views: np.ndarray) -> Draws:
         return Draws(rows, views, female[rows], normalizer.to_z(ages[rows]))
@@ -166,17 +169,24 @@ def train(
     head = build_head(name, engine.feature_shape, settings.dropout, settings.seed)
     model = engine.model(head)
     validation = cohort.rows("validation")[None]
+    trained_on = draws(rows, views)
+    training = engine.batches("train", trained_on, settings.batch_size)
+    patches = np.zeros(0)
+    if spec.patches and settings.patches_a_step:
+        patches = draw_patches(settings, rows.shape[1])
+        training.give_only(patches)
     record = {
         "network": name,
         "settings": settings.as_dict(),
         "base": extractor.spec,
         "cohort": cohort.checksum,
         "maps": map_dtype(weights),
-        "code": code_digest(),
+        # What other rooms of the library decide about it: resampling, and the normalizer.
+        "draws": digest_of_arrays(rows, views, trained_on.age_z, patches),
+        "code": digest_of_code(TRAINING_CODE),
+        "keras": describe_keras(),
+        "opencv": cv2.__version__,
     }
-    training = engine.batches("train", draws(rows, views), settings.batch_size)
-    if spec.patches and settings.patches_a_step:
-        training.give_only(draw_patches(settings, rows.shape[1]))
     history = fit_head(
         head,
         training,
