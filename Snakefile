@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from boneage_lib.report.dependencies import library_files
-from boneage_lib.report.jobs import NETWORK_OF, PATCH_STUDY, job_names, trains_only_a_head
+from boneage_lib.report.jobs import job_names, trains_only_a_head
+from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
@@ -36,8 +37,11 @@ SPREAD, PARTS, GPUS = (config["jobs"][key] for key in ("spread", "parts", "gpus"
 CORES = config["jobs"]["cores"]
 # On larger radiographs one base keeps all cores busy, and two side by side would take more than
 # 4 GiB. A head is small: as many as there are cores train side by side.
-THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else CORES
-JOBS = job_names(config, PARTS) if SPREAD else {}
+# GPUs share the cores out among their jobs, or one job would keep the other GPUs waiting.
+BASE_THREADS = max(1, CORES // GPUS) if GPUS else CORES
+THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else BASE_THREADS
+JOBS = job_names(config, PARTS) if SPREAD else {"check": []}
+TRAINING = [*NETWORK_OF, PATCH_STUDY]
 
 
 def library(module):
@@ -60,10 +64,17 @@ rule cohort:
         "boneage step cohort --folder ."
 
 
-# What a notebook trains with; a change to one notebook's settings leaves the others' jobs alone.
-def settings(notebook):
-    own = config["notebooks"][notebook]
-    return json.dumps({"weights": config["weights"], **own}, sort_keys=True)
+# What notebooks train with; a change to one notebook's settings leaves the others' jobs alone.
+def settings(*notebooks):
+    shared = {name: config[name] for name in ("weights", "weights_sha256")}
+    own = {notebook: config["notebooks"][notebook] for notebook in notebooks}
+    return json.dumps({**shared, **own}, sort_keys=True)
+
+
+# Work waits for the check, and is not done again because the check was.
+def done(job):
+    file = f"jobs/{job}.json"
+    return ancient(file) if job == "check" else file
 
 
 for name, needed in JOBS.items():
@@ -74,18 +85,18 @@ for name, needed in JOBS.items():
         input:
             library("report/jobs.py"),
             COHORT,
-            [f"jobs/{job}.json" for job in needed],
+            [done(job) for job in needed],
         output:
             f"jobs/{name}.json",
         params:
-            settings=settings(name.split(".")[0]) if "." in name else "",
+            settings=settings(*([name.split(".")[0]] if "." in name else TRAINING)),
             job=name,
         priority: 10 if ".features." in name else 0
-        threads: 1 if trains_only_a_head(name) else CORES
+        threads: 1 if trains_only_a_head(name, config) else BASE_THREADS
         resources:
-            gpu=1 if GPUS and "." in name else 0,
+            gpu=1 if GPUS else 0,
         shell:
-            "boneage step {params.job} --folder . --threads {threads}"
+            "boneage step {params.job} --folder . --threads {threads} --gpu"
 
 
 for notebook in NOTEBOOKS:
@@ -97,17 +108,19 @@ for notebook in NOTEBOOKS:
             ROOT / "notebooks" / f"{notebook}.py",
             [str(file) for file in library_files(ROOT / "notebooks" / f"{notebook}.py", ROOT)],
             NEEDS.get(notebook, [COHORT]),
-            [f"jobs/{job}.json" for job in JOBS if job.startswith(f"{notebook}.")],
+            [done("check")] if notebook in TRAINING else [],
+            [done(job) for job in JOBS if job.startswith(f"{notebook}.")],
         output:
             [f"notebooks/{notebook}.ipynb"] + ([RESULTS[notebook]] if notebook in RESULTS else []),
         params:
             settings=settings(notebook),
             notebook=notebook,
-        threads: THREADS if notebook in NETWORK_OF or notebook == PATCH_STUDY else 1
+            gpu="--gpu" if notebook in TRAINING else "",
+        threads: THREADS if notebook in TRAINING else 1
         resources:
-            gpu=1 if GPUS and (notebook in NETWORK_OF or notebook == PATCH_STUDY) else 0,
+            gpu=1 if GPUS and notebook in TRAINING else 0,
         shell:
-            "boneage step {params.notebook} --folder ."
+            "boneage step {params.notebook} --folder . {params.gpu}"
 
 
 rule book:

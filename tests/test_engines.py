@@ -18,7 +18,7 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import AgeNormalizer, Cohort, prepare
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
-from boneage_lib.training import Settings, Trained, extraction, plan, train
+from boneage_lib.training import Settings, Trained, extraction, feature_bank, plan, train
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.patch_study import LossCurve
 from boneage_lib.training.runtimes import choose_precision, choose_runtime, enough_memory
@@ -65,6 +65,31 @@ def test_streaming_and_bank_give_one_loss_curve(name: str, cohort: Cohort, tmp_p
     np.testing.assert_allclose(
         streamed.predictions["predicted_months"], bank.predictions["predicted_months"], atol=0.05
     )
+
+
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize(("engine", "at_a_time"), [("streaming", 4), ("bank", 32)])
+def test_streaming_predicts_as_many_at_a_time_as_fill_a_bank(
+    engine: str,
+    at_a_time: int,
+    cohort: Cohort,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whole radiographs through the base take hundreds of times the memory of their features."""
+    monkeypatch.setattr(feature_bank, "PIXELS_A_BATCH", 4 * SIZE**2)
+    sizes = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: keras.Model, given: Any) -> Any:
+        if isinstance(given, list):  # features or radiographs, and sex
+            sizes.append(len(given[0]))
+        return predict(model, given)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    settings = replace(SETTINGS, epochs=1, engine=engine)
+    train("xception", cohort, settings, tmp_path, verbose=False)
+    assert max(sizes) == at_a_time
 
 
 class Killed(keras.callbacks.Callback):

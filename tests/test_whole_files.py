@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boneage_lib.training.whole_files import remove_left, written_whole
+from boneage_lib.data.whole_files import remove_left, written_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from boneage_lib.bases import (
     find_weights,
 )
 from boneage_lib.data.phantom_cohort import check_phantoms
+from boneage_lib.data.whole_files import remove_left
 from boneage_lib.errors import InputError
 from boneage_lib.report.devices import count_gpus
 from boneage_lib.report.execute import ENVIRONMENT
@@ -82,6 +83,10 @@ def settle(
             "profile with real ones, such as rsna-500px."
         )
     check_weights(settings["weights"])
+    # Other files in the same folder are other weights.
+    settings["weights_sha256"] = {
+        name: describe_weights(name, settings["weights"])["sha256"] for name in BASES
+    }
     return settings
 
 
@@ -179,6 +184,8 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
     if "--executor" not in extra:  # a step on another machine knows nobody here
         environment[OWNER] = str(os.getpid())
     with only_run(run) as lock:
+        for folder in (run.bank, run.checkpoints):
+            remove_left(folder)
         _write_yaml(run.parameters_file, settings)
         _write_yaml(run.jobs_file, {"jobs": jobs})
         return subprocess.run(command, env=environment, pass_fds=[lock], check=False).returncode

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from boneage_lib.training.whole_files import written_whole
+from boneage_lib.data.whole_files import written_whole
 
 #: What Keras' callbacks and this project's find out while they watch, beside their settings. The
 #: settings are no state: Keras itself changes some when a training begins.

@@ -24,12 +24,12 @@ import numpy as np
 
 from boneage_lib.data import Cohort
 from boneage_lib.data.threads import n_cores
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
 from boneage_lib.training.digests import FEATURE_CODE, digest_of_code
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
-from boneage_lib.training.whole_files import written_whole
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
@@ -82,10 +82,9 @@ def fill_bank(
 ) -> Bank:
     """Open the bank of these views, computing what is not there yet, shard by shard.
 
-    A bank's folder is named after a digest of everything its features depend on (cohort, base and
-    weights, recipe, software), so that a bank is never used for anything else. It grows with what
-    is asked of it: heads of other seeds find what is there and add what they need. An interrupted
-    bank goes on from its last shard.
+    A bank is never used for anything but what it was made for, see `describe_bank`. It grows with
+    what is asked of it: heads of other seeds find what is there and add what they need. An
+    interrupted bank goes on from its last shard.
 
     Args:
         folder: parent folder of all banks.
@@ -109,17 +108,8 @@ def fill_bank(
             was made from something else; says what differs.
     """
     pairs = sorted(set(zip(np.ravel(rows).tolist(), np.ravel(views).tolist(), strict=True)))
-    record = {
-        **extractor.spec,
-        "cohort": cohort.checksum,
-        "recipe": recipe.as_dict(),
-        "seed": seed,
-        "maps": map_dtype if maps else None,
-        "code": digest_of_code(FEATURE_CODE),
-        "opencv": cv2.__version__,
-    }
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-    bank = folder / f"{extractor.spec['backbone']}-{digest[:16]}"
+    kept_maps = map_dtype if maps else None
+    bank, record = describe_bank(folder, cohort, recipe, extractor, seed, kept_maps)
     kinds = ("pooled", "maps") if maps else ("pooled",)
     _check_record(bank, record)
     index, arrays = read_shards(bank, kinds)
@@ -127,7 +117,6 @@ def fill_bank(
     if missing:
         del arrays  # their files may be made again
         looks = recipe.looks()
-        kept_maps = map_dtype if maps else None
         shapes = _shapes(looks, extractor.map_shape, kept_maps)
         check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
         bank.mkdir(parents=True, exist_ok=True)
@@ -173,6 +162,39 @@ def fill_bank(
             arrays = {name: [np.empty((0, *shape), t)] for name, (shape, t) in shapes.items()}
     opened = {name: Shards(parts) for name, parts in arrays.items()}
     return Bank(opened["pooled"], opened.get("maps"), index, bank)
+
+
+def describe_bank(
+    folder: Path,
+    cohort: Cohort,
+    recipe: Recipe,
+    extractor: Extractor,
+    seed: int,
+    map_dtype: str | None,
+) -> tuple[Path, dict[str, Any]]:
+    """A bank's own folder, and the record that its name is a digest of.
+
+    The record holds everything that features depend on: cohort, base and weights, recipe, code.
+
+    Args:
+        folder: see `fill_bank`, also for the rest.
+        cohort: where the radiographs are.
+        recipe: augmentation and patches.
+        extractor: the frozen base.
+        seed: seed of the views.
+        map_dtype: type of the kept maps, or None where pooled features alone are kept.
+    """
+    record = {
+        **extractor.spec,
+        "cohort": cohort.checksum,
+        "recipe": recipe.as_dict(),
+        "seed": seed,
+        "maps": map_dtype,
+        "code": digest_of_code(FEATURE_CODE),
+        "opencv": cv2.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    return folder / f"{extractor.spec['backbone']}-{digest[:16]}", record
 
 
 def _check_record(bank: Path, record: dict[str, Any]) -> None:

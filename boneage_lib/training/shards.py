@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from boneage_lib.data.pages import Pages
-from boneage_lib.training.whole_files import written_whole
+from boneage_lib.data.whole_files import written_whole
 
 Pair = tuple[int, int]
 
@@ -105,12 +106,26 @@ def read_shards(
     return index, arrays
 
 
+def pairs_there(folder: Path) -> set[Pair]:
+    """Pairs that a folder's shards say they hold; no array is looked at."""
+    found: set[Pair] = set()
+    for record_file in folder.glob("*.json"):
+        if record_file.name != "bank.json":
+            with suppress(ValueError, KeyError, TypeError):  # cut off: its rows count as missing
+                found.update(_pairs(json.loads(record_file.read_text())))
+    return found
+
+
+def _pairs(record: dict[str, Any]) -> list[Pair]:
+    return [(int(row), int(view)) for row, view in record["pairs"]]
+
+
 def _read(
     record_file: Path, kinds: Sequence[str]
 ) -> tuple[list[Pair], dict[str, np.ndarray]] | None:
     try:
         record: dict[str, Any] = json.loads(record_file.read_text())
-        pairs = [(int(row), int(view)) for row, view in record["pairs"]]
+        pairs = _pairs(record)
         parts = {}
         for kind in kinds:
             path = record_file.with_suffix(f".{kind}.npy")

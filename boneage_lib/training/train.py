@@ -55,7 +55,7 @@ class Trained:
             of every validation and test radiograph (see `plan.held_out`), unaugmented; patch
             networks average over their patches.
         looks_z: z-score of every look behind the predictions, (radiographs, looks).
-        normalizer: between months and z-scores, fitted on the resampled training ages.
+        normalizer: between months and z-scores, see `plan.fit_normalizer`.
         settings: what it was trained with.
         provenance: base, weights, cohort, seconds spent.
         feature_scale: see `FeatureScale`; None for pretrained bases.
@@ -203,9 +203,8 @@ def train(
         checkpoints,
         record,
     )
-    looks_z = predict(
-        model, engine.batches("held out", draws(others[None], np.zeros_like(others)[None]), 32)
-    )
+    bare = draws(others[None], np.zeros_like(others)[None])
+    looks_z = predict(model, engine.batches("held out", bare, engine.at_a_time("held out")))
     predictions = labels.iloc[others].reset_index(drop=True)
     predictions["predicted_months"] = normalizer.to_months(looks_z.mean(axis=1))
     provenance = {
