@@ -40,7 +40,7 @@ CORES = config["jobs"]["cores"]
 # GPUs share the cores out among their jobs, or one job would keep the other GPUs waiting.
 BASE_THREADS = max(1, CORES // GPUS) if GPUS else CORES
 THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else BASE_THREADS
-JOBS = job_names(config, PARTS) if SPREAD else {"check": []}
+JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
 
 
@@ -71,10 +71,20 @@ def settings(*notebooks):
     return json.dumps({**shared, **own}, sort_keys=True)
 
 
-# Work waits for the check, and is not done again because the check was.
-def done(job):
-    file = f"jobs/{job}.json"
-    return ancient(file) if job == "check" else file
+# Made for its own sake, before everything else: no work is done again because the check was.
+rule check:
+    input:
+        library("report/jobs.py"),
+        COHORT,
+    output:
+        "jobs/check.json",
+    params:
+        settings=settings(*TRAINING),
+    threads: BASE_THREADS
+    resources:
+        gpu=1 if GPUS else 0,
+    shell:
+        "boneage step check --folder . --threads {threads} --gpu"
 
 
 for name, needed in JOBS.items():
@@ -85,11 +95,11 @@ for name, needed in JOBS.items():
         input:
             library("report/jobs.py"),
             COHORT,
-            [done(job) for job in needed],
+            [f"jobs/{job}.json" for job in needed],
         output:
             f"jobs/{name}.json",
         params:
-            settings=settings(*([name.split(".")[0]] if "." in name else TRAINING)),
+            settings=settings(name.split(".")[0]),
             job=name,
         priority: 10 if ".features." in name else 0
         threads: 1 if trains_only_a_head(name, config) else BASE_THREADS
@@ -108,8 +118,7 @@ for notebook in NOTEBOOKS:
             ROOT / "notebooks" / f"{notebook}.py",
             [str(file) for file in library_files(ROOT / "notebooks" / f"{notebook}.py", ROOT)],
             NEEDS.get(notebook, [COHORT]),
-            [done("check")] if notebook in TRAINING else [],
-            [done(job) for job in JOBS if job.startswith(f"{notebook}.")],
+            [f"jobs/{job}.json" for job in JOBS if job.startswith(f"{notebook}.")],
         output:
             [f"notebooks/{notebook}.ipynb"] + ([RESULTS[notebook]] if notebook in RESULTS else []),
         params:

@@ -93,7 +93,7 @@ def test_a_demo_run_makes_every_notebook_and_the_book(
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", printed.out + printed.err, re.M))
     assert jobs == {
         **dict.fromkeys([*NOTEBOOKS, "check", "cohort", "book", "all"], "1"),
-        "total": str(len(NOTEBOOKS) + 4),
+        "total": str(len(NOTEBOOKS) + 3),
     }
     assert yaml.safe_load(run.parameters_file.read_text()) == settings
     made = {path.name for path in run.folder.iterdir()}
@@ -125,6 +125,7 @@ def test_settings_that_stay_the_same_are_not_written_again(
     assert "epochs: 2" in run.parameters_file.read_text()
     assert {path.name for path in run.folder.iterdir()} == {"parameters.yaml", "jobs.yaml", ".lock"}
     first, second, _ = commands
+    assert "check" in first and "all" not in first, "a check that fails ends the run"
     assert first[-2:] == ["--executor", "slurm"]
     assert second[second.index("--cores") + 1] == "4"
     assert second[second.index("--directory") + 1] == str(run.folder)
@@ -149,6 +150,19 @@ def test_a_run_of_several_seeds_is_cut_into_jobs(
         "streaming has no bank to fill"
     )
     assert {"check", "cohort", "book", *NOTEBOOKS} <= found
+
+
+def test_work_follows_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = []
+
+    def record(command: list[str], **_: object) -> SimpleNamespace:
+        targets.append(command[command.index("snakemake") + 1])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(pipeline.subprocess, "run", record)
+    settings = settle("demo", None, None, [])
+    start(Run(tmp_path / "run"), settings, spread_out(settings, 2, gpus=0), [])
+    assert targets == ["check", "all"]
 
 
 def test_gpus_share_the_cores_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

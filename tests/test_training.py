@@ -20,7 +20,7 @@ from boneage_lib.networks import NETWORKS, build_head, heads, network
 from boneage_lib.training import Settings, Trained, draw_epochs, extraction, train
 from boneage_lib.training.datasets import BankBatches, Draws
 from boneage_lib.training.fitting import EpochLines, fit_head
-from boneage_lib.training.plan import check_trainable, fit_normalizer, held_out, recipe
+from boneage_lib.training.plan import check_trainable, few_views, fit_normalizer, held_out, recipe
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -109,6 +109,17 @@ def test_a_few_draws_an_epoch_are_normalized_by_the_whole_training_set(cohort: C
     ages = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
     found = fit_normalizer(cohort, settings, draw_epochs(cohort, settings))
     assert found == AgeNormalizer.fit(ages)
+
+
+def test_features_are_scaled_by_some_views_and_by_fewer_where_they_are_large() -> None:
+    rows, views = np.repeat(np.arange(1000), 2), np.tile([0, 1], 1000)
+    some = few_views(rows, views, bytes_a_view=8192)
+    assert 256 <= some.shape[1] < 512
+    assert np.ptp(some[0]) > 990
+    np.testing.assert_array_equal(some, few_views(rows[::-1], views[::-1], 8192))
+    maps = few_views(rows, views, bytes_a_view=2**21)
+    assert 64 < maps.shape[1] <= 128 and np.ptp(maps[0]) > 980
+    assert few_views(rows, views, 2**29).shape[1] == 1
 
 
 @pytest.mark.parametrize("name", ["xception", "resnet50_patches"])

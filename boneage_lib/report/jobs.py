@@ -173,17 +173,17 @@ def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
         settings: of the run.
         parts: jobs that fill each bank together.
     """
-    jobs: dict[str, list[str]] = {"check": []}
+    jobs: dict[str, list[str]] = {}
     for notebook in NETWORK_OF:
         parameters = parameters_of(notebook, settings)
-        needed = ["check"]
+        needed: list[str] = []
         if parameters["engine"] == "bank":
             # The attention network's bank is that of Xception's maps, where those are kept.
             before = [job for job in jobs if job.startswith("04_xception.features.")]
             for k in range(parts):
                 name = f"{notebook}.features.{k}-of-{parts}"
-                jobs[name] = before if before and "attention" in notebook else ["check"]
+                jobs[name] = before if "attention" in notebook else []
             needed = [job for job in jobs if job.startswith(f"{notebook}.features.")]
         jobs |= {f"{notebook}.seed.{k}": needed for k in range(parameters["seeds"])}
         jobs |= {f"{notebook}.arm.{own}": needed for own in own_arms(notebook, parameters)}
-    return jobs | {f"{PATCH_STUDY}.setting.{k}": ["check"] for k in range(len(TABLE_5))}
+    return jobs | {f"{PATCH_STUDY}.setting.{k}": [] for k in range(len(TABLE_5))}

@@ -149,6 +149,8 @@ def spread_out(
 def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
     """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
 
+    First up to the check of everything that will be trained, which ends the run where it fails.
+
     Args:
         run: where it runs.
         settings: see `settle`.
@@ -157,10 +159,8 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     resources = ["--resources", f"gpu={jobs['gpus']}"] if jobs["gpus"] else []
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
+    snakemake = [sys.executable, "-m", "snakemake"]
+    options = [
         "--snakefile",
         str(project_root() / "Snakefile"),
         "--directory",
@@ -188,7 +188,12 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
             remove_left(folder)
         _write_yaml(run.parameters_file, settings)
         _write_yaml(run.jobs_file, {"jobs": jobs})
-        return subprocess.run(command, env=environment, pass_fds=[lock], check=False).returncode
+        for target in ("check", "all"):
+            command = [*snakemake, target, *options]
+            ended = subprocess.run(command, env=environment, pass_fds=[lock], check=False)
+            if ended.returncode:
+                break
+        return ended.returncode
 
 
 def _write_yaml(file: Path, content: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import json
 import math
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -29,7 +29,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
 from boneage_lib.training.digests import FEATURE_CODE, digest_of_code
 from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
+from boneage_lib.training.shards import ArrayFile, Pair, Shards, read_shards, write_shard
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
@@ -38,6 +38,8 @@ PIXELS_A_GPU_BATCH = 64 * 500 * 500
 UNDER_WAY = 3
 #: Batches a shard: what a killed run has to do again at most.
 BATCHES_A_SHARD = 16
+#: Bytes a shard takes at most, while one is written and the next computed, and bytes under way.
+SHARD_BYTES = 2**28
 
 Progress = Callable[[int, int], None]
 Shapes = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -115,14 +117,14 @@ def fill_bank(
     index, arrays = read_shards(bank, kinds)
     missing = [pair for pair in pairs if pair not in index]
     if missing:
-        del arrays  # their files may be made again
         looks = recipe.looks()
         shapes = _shapes(looks, extractor.map_shape, kept_maps)
-        check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
+        bytes_a_view = room_needed(looks, extractor.map_shape, kept_maps)
+        check_room(folder, len(missing) * bytes_a_view)
         bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
         batch_size, images = batch_shape(extractor.on_gpu, recipe.side(cohort.size), looks)
-        count = batch_size * BATCHES_A_SHARD
+        count = batch_size * batches_a_shard(batch_size * bytes_a_view)
         # Cut from all that is asked for, so that jobs which start at other times cut alike.
         spans = [pairs[at : at + count] for at in range(0, len(pairs), count)]
         shards = [[pair for pair in span if pair not in index] for span in spans]
@@ -159,9 +161,16 @@ def fill_bank(
                 writing.result()
         index, arrays = read_shards(bank, kinds)
         if not index:  # this part has no shard, and no other part has made one yet
-            arrays = {name: [np.empty((0, *shape), t)] for name, (shape, t) in shapes.items()}
-    opened = {name: Shards(parts) for name, parts in arrays.items()}
-    return Bank(opened["pooled"], opened.get("maps"), index, bank)
+            nothing = {name: [np.empty((0, *shape), t)] for name, (shape, t) in shapes.items()}
+            return _opened(nothing, index, bank)
+    return _opened(arrays, index, bank)
+
+
+def _opened(
+    arrays: Mapping[str, Sequence[np.ndarray | ArrayFile]], index: dict[Pair, int], bank: Path
+) -> Bank:
+    kept = {name: Shards(parts) for name, parts in arrays.items()}
+    return Bank(kept["pooled"], kept.get("maps"), index, bank)
 
 
 def describe_bank(
@@ -261,6 +270,11 @@ def batch_shape(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
     return batch_size, batch_size * looks
 
 
+def batches_a_shard(bytes_a_batch: int) -> int:
+    """`BATCHES_A_SHARD`, or as many as `SHARD_BYTES` hold; one at least."""
+    return max(1, min(BATCHES_A_SHARD, SHARD_BYTES // bytes_a_batch))
+
+
 def features_of(
     extractor: Extractor, batches: Iterable[np.ndarray], images: int, maps: bool
 ) -> Iterator[tuple[np.ndarray, ...]]:
@@ -278,6 +292,10 @@ def features_of(
             array[: len(grey)].reshape(*batch.shape[:2], *array.shape[1:]) for array in found
         )
 
+    at_once = UNDER_WAY
+    if maps:
+        bytes_a_batch = 4 * images * math.prod(extractor.map_shape)
+        at_once = max(1, min(UNDER_WAY, SHARD_BYTES // bytes_a_batch))
     under_way: deque[Future[tuple[np.ndarray, ...]]] = deque()
     with ThreadPoolExecutor(UNDER_WAY) as pool:
         for number, batch in enumerate(batches):
@@ -285,7 +303,7 @@ def features_of(
                 yield features(batch)
                 continue
             under_way.append(pool.submit(features, batch))
-            if len(under_way) > UNDER_WAY:
+            if len(under_way) > at_once:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()

@@ -96,6 +96,26 @@ def _predicted(cohort: Cohort, split: str) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(rows, wanted, replace=False))
 
 
+#: Views that a `FeatureScale` is fitted on, and bytes that their features take at most.
+VIEWS_TO_SCALE_BY = 256
+BYTES_TO_SCALE_BY = 2**28
+
+
+def few_views(rows: np.ndarray, views: np.ndarray, bytes_a_view: int) -> np.ndarray:
+    """Some of a training's distinct views, evenly spread: int64 (2, n), rows and views.
+
+    At least `VIEWS_TO_SCALE_BY` where there are so many, or as many as `BYTES_TO_SCALE_BY` hold.
+
+    Args:
+        rows: of the views, any shape.
+        views: their numbers, of the same shape.
+        bytes_a_view: what the features of one take.
+    """
+    distinct = np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)
+    n, most = distinct.shape[1], max(1, BYTES_TO_SCALE_BY // bytes_a_view)
+    return distinct[:, :: max(1, n // VIEWS_TO_SCALE_BY, math.ceil(n / most))]
+
+
 def draw_patches(settings: Settings, draws: int) -> np.ndarray:
     """Which patches of each draw's radiograph a step sees, int64 (epochs, draws, patches), sorted.
 

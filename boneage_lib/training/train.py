@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from boneage_lib.training.plan import (
     check_trainable,
     draw_patches,
     draw_views,
+    few_views,
     fit_normalizer,
     held_out,
     recipe,
@@ -154,8 +156,8 @@ def train(
         engine = BankEngine(banks, spec.pooled)
     scale = None
     if weights_kind(weights) == "random":
-        distinct = np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)
-        some = distinct[:, :: max(1, distinct.shape[1] // 256)]
+        looks = recipe(spec, settings, training=True).looks()
+        some = few_views(rows, views, 4 * looks * math.prod(engine.feature_shape))
         scale = FeatureScale.fit(engine.features("train", *some))
         engine.scaled(scale)
     extracted = time.perf_counter()
