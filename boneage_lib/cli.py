@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -231,6 +232,7 @@ def step(
     name: Annotated[str, typer.Argument(help="cohort, book, a notebook, or a job of `jobs`.")],
     folder: Annotated[Path, typer.Option(help="The run's folder.")],
     threads: Annotated[int | None, typer.Option(help="Threads of the head's training.")] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Take one GPU, where there are any.")] = False,
 ) -> None:
     """One step of a run, as the pipeline calls it."""
     from boneage_lib.report.devices import one_gpu
@@ -242,7 +244,7 @@ def step(
     settings = yaml.safe_load(found.parameters_file.read_text())
     if threads == 1:  # read by the backend when it is loaded
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    with one_gpu():
+    with one_gpu() if gpu else nullcontext():
         _step(found, settings, name)
 
 

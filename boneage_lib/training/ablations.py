@@ -1,8 +1,8 @@
 """What the paper says helps or does not, tried with everything else held the same.
 
 Each ablation trains one network in several arms over the same seeds, and looks at the error of the
-same validation radiographs in months. They are not resampled, and they choose the epoch that is
-kept, in every arm alike; no arm stops early. The test set is not touched.
+same validation radiographs in months: not resampled and not augmented. They also choose the epoch
+whose weights are kept, in every arm alike; no arm stops early. The test set is not touched.
 """
 
 from __future__ import annotations
