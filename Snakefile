@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from boneage_lib.report.dependencies import library_files
-from boneage_lib.report.jobs import NETWORK_OF, PATCH_STUDY, job_names, trains_only_a_head
+from boneage_lib.report.jobs import job_names, trains_only_a_head
+from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
@@ -36,8 +37,11 @@ SPREAD, PARTS, GPUS = (config["jobs"][key] for key in ("spread", "parts", "gpus"
 CORES = config["jobs"]["cores"]
 # On larger radiographs one base keeps all cores busy, and two side by side would take more than
 # 4 GiB. A head is small: as many as there are cores train side by side.
-THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else CORES
+# GPUs share the cores out among their jobs, or one job would keep the other GPUs waiting.
+BASE_THREADS = max(1, CORES // GPUS) if GPUS else CORES
+THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else BASE_THREADS
 JOBS = job_names(config, PARTS) if SPREAD else {}
+TRAINING = [*NETWORK_OF, PATCH_STUDY]
 
 
 def library(module):
@@ -60,10 +64,27 @@ rule cohort:
         "boneage step cohort --folder ."
 
 
-# What a notebook trains with; a change to one notebook's settings leaves the others' jobs alone.
-def settings(notebook):
-    own = config["notebooks"][notebook]
-    return json.dumps({"weights": config["weights"], **own}, sort_keys=True)
+# What notebooks train with; a change to one notebook's settings leaves the others' jobs alone.
+def settings(*notebooks):
+    shared = {name: config[name] for name in ("weights", "weights_sha256")}
+    own = {notebook: config["notebooks"][notebook] for notebook in notebooks}
+    return json.dumps({**shared, **own}, sort_keys=True)
+
+
+# Made for its own sake, before everything else: no work is done again because the check was.
+rule check:
+    input:
+        library("report/jobs.py"),
+        COHORT,
+    output:
+        "jobs/check.json",
+    params:
+        settings=settings(*TRAINING),
+    threads: BASE_THREADS
+    resources:
+        gpu=1 if GPUS else 0,
+    shell:
+        "boneage step check --folder . --threads {threads} --gpu"
 
 
 for name, needed in JOBS.items():
@@ -78,14 +99,14 @@ for name, needed in JOBS.items():
         output:
             f"jobs/{name}.json",
         params:
-            settings=settings(name.split(".")[0]) if "." in name else "",
+            settings=settings(name.split(".")[0]),
             job=name,
         priority: 10 if ".features." in name else 0
-        threads: 1 if trains_only_a_head(name) else CORES
+        threads: 1 if trains_only_a_head(name, config) else BASE_THREADS
         resources:
-            gpu=1 if GPUS and "." in name else 0,
+            gpu=1 if GPUS else 0,
         shell:
-            "boneage step {params.job} --folder . --threads {threads}"
+            "boneage step {params.job} --folder . --threads {threads} --gpu"
 
 
 for notebook in NOTEBOOKS:
@@ -103,11 +124,12 @@ for notebook in NOTEBOOKS:
         params:
             settings=settings(notebook),
             notebook=notebook,
-        threads: THREADS if notebook in NETWORK_OF or notebook == PATCH_STUDY else 1
+            gpu="--gpu" if notebook in TRAINING else "",
+        threads: THREADS if notebook in TRAINING else 1
         resources:
-            gpu=1 if GPUS and (notebook in NETWORK_OF or notebook == PATCH_STUDY) else 0,
+            gpu=1 if GPUS and notebook in TRAINING else 0,
         shell:
-            "boneage step {params.notebook} --folder ."
+            "boneage step {params.notebook} --folder . {params.gpu}"
 
 
 rule book:

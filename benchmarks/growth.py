@@ -37,6 +37,8 @@ from boneage_lib.bases import weights_kind
 from boneage_lib.data import Cohort, write_phantoms
 
 TARGET_GIB = 2.5
+#: Splits that are predicted, whole.
+HELD_OUT = ("validation", "test")
 STATUS = Path("/proc/self/status")
 
 
@@ -97,6 +99,7 @@ def measure(folder: Path, name: str, patch_size: int, weights: str) -> dict[str,
         weights,
         runtime=way.runtime,
         precision=way.precision,
+        splits=HELD_OUT,
         verbose=False,
     )
     seconds = time.perf_counter() - started
@@ -104,7 +107,7 @@ def measure(folder: Path, name: str, patch_size: int, weights: str) -> dict[str,
     (peak,) = memory_mib("VmHWM")
     images = sum(
         len(cohort.rows(split)) * recipe(spec, settings, training=split == "train").looks()
-        for split in ("train", "validation", "test")
+        for split in ("train", *HELD_OUT)
     )
     return {
         "n": len(cohort),

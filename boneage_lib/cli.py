@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,13 +164,29 @@ def evaluate(
     infants: Annotated[
         bool, typer.Option("--infants", help="Ages of 20 and less are months, not years.")
     ] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows with this value in the column split, or all; test where it holds several."
+        ),
+    ] = None,
 ) -> None:
     """Errors, agreement and intervals of any system's prediction table, by sex and age."""
-    from boneage_lib.evaluation import calibration, evaluate_by_group, read_predictions, summary
+    from boneage_lib.evaluation import (
+        calibration,
+        evaluate_by_group,
+        of_split,
+        read_predictions,
+        summary,
+    )
     from boneage_lib.evaluation import evaluate as evaluate_table
     from boneage_lib.evaluation.predictions import normalizer_of
 
-    table = read_predictions(predictions, infants)
+    everything = read_predictions(predictions, infants)
+    try:
+        table, used = of_split(everything, split)
+    except InputError as error:
+        raise InputError(f"{predictions}: {error}") from None
     normalizer = normalizer_of(table)
     scores = evaluate_table(table, normalizer, infants=infants)
     groups = evaluate_by_group(table, normalizer=normalizer, infants=infants)
@@ -182,9 +199,13 @@ def evaluate(
     if as_json:
         more = {"groups": groups, "calibration": json.loads(calibrated.to_json(orient="records"))}
         files = {"figures": [str(path) for path in drawn]} if drawn else {}
-        print(json.dumps({**scores, **more, **files}, indent=1, allow_nan=False))
+        rows = {"split": used, "n_left_out": len(everything) - len(table)}
+        print(json.dumps({**rows, **scores, **more, **files}, indent=1, allow_nan=False))
         return
-    print(summary(predictions.name, scores, groups, calibrated))
+    name = predictions.name if used is None else f"{predictions.name}, split {used}"
+    print(summary(name, scores, groups, calibrated))
+    if left_out := len(everything) - len(table):
+        print(f"\nLeft out: {left_out:,} rows of other splits; --split chooses.")
     if drawn:
         print("\n".join(["", "Figures:", *(f"  {path}" for path in drawn)]))
 
@@ -242,6 +263,7 @@ def step(
     name: Annotated[str, typer.Argument(help="cohort, book, a notebook, or a job of `jobs`.")],
     folder: Annotated[Path, typer.Option(help="The run's folder.")],
     threads: Annotated[int | None, typer.Option(help="Threads of the head's training.")] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Take one GPU, where there are any.")] = False,
 ) -> None:
     """One step of a run, as the pipeline calls it."""
     from boneage_lib.report.devices import one_gpu
@@ -253,7 +275,7 @@ def step(
     settings = yaml.safe_load(found.parameters_file.read_text())
     if threads == 1:  # read by the backend when it is loaded
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    with one_gpu():
+    with one_gpu() if gpu else nullcontext():
         _step(found, settings, name)
 
 

@@ -45,9 +45,9 @@ seeds = 1  # trainings, counted up from the seed; 5 on real radiographs
 engine = "bank"  # or streaming, as the paper trains: same result, the base runs every epoch
 ablation_seeds = 0  # trainings of each arm of the ablations; 5 on real radiographs, 0: none
 # A closer look
-robustness_radiographs = 8  # test radiographs that are changed on purpose; 0 takes all
-saliency_radiographs = 24  # test radiographs whose saliency is averaged; 0 takes all
-saliency_cases = 2  # radiographs shown singly, worst errors first
+robustness_radiographs = 6  # test radiographs that are changed on purpose; 0 takes all
+saliency_radiographs = 12  # test radiographs whose saliency is averaged; 0 takes all
+saliency_cases = 1  # radiographs shown singly, worst errors first
 
 # %%
 from boneage_lib.evaluation import by_group, patch_averages

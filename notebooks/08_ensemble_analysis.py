@@ -106,13 +106,16 @@ figures.errors_bar(found.scores, {"constant guess": found.constant_mae_months})
 # A network that has learned its training radiographs by heart errs less on them than on others.
 # The gap is measured on radiographs as they are, unaugmented, with a random sample of the training
 # set. An ensemble errs on the same radiographs as its members, so that the difference between its
-# gap and theirs is far better known than either. A smaller gap is not yet a smaller error.
+# gap and theirs is far better known than either. Weights alone make a gap smaller than the plain
+# mean of the members' where they favor the member that overfits least; so it is held against the
+# mean by the same weights, and against the smallest. A smaller gap is not yet a smaller error.
 
 # %% tags=["nbval-ignore-output"]
 show(
     tables.gaps(found.ensemble),
     "Mean absolute error on training and validation radiographs, the second less the first, and "
-    "how much smaller that is than the mean over the members (months); 95 % Welch intervals.",
+    "that less the members' mean by the ensemble's weights and less the smallest of theirs "
+    "(months); 95 % Welch intervals.",
     decimals=1,
 )
 

@@ -14,11 +14,8 @@ from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.paper import measured_claims
 from boneage_lib.report import Run, tables
-from boneage_lib.report.ablation import (
-    keep_ablation,
-    read_ablations,
-    show_ablation,
-)
+from boneage_lib.report.ablation import keep_ablation, show_ablation
+from boneage_lib.report.ledger import read_ablations
 from boneage_lib.training import Settings, draw_epochs, extraction
 from boneage_lib.training.ablations import ABLATIONS, Arm, arms_of
 
@@ -40,11 +37,8 @@ def test_arms_differ_in_one_thing(cohort: Cohort) -> None:
     assert list(schedules) == ["plateau", "sawtooth", "exponential", "constant"]
     for name, arm in schedules.items():
         assert arm == Arm(replace(SETTINGS, schedule=name, stop_patience=0))
-    assert {
-        name: arm.input_form for name, arm in arms_of("input_form", cohort, SETTINGS).items()
-    } == {
-        "caffe": "caffe",
-        "tf": "tf",
+    assert arms_of("input_form", cohort, SETTINGS) == {
+        form: Arm(replace(SETTINGS, stop_patience=0), form) for form in ("caffe", "tf")
     }
     arms = arms_of("resampling", cohort, SETTINGS)
     draws = {name: draw_epochs(cohort, arm.settings).shape[1] for name, arm in arms.items()}
@@ -126,3 +120,13 @@ def test_without_seeds_nothing_is_trained(cohort: Cohort, tmp_path: Path) -> Non
     run = Run(tmp_path / "run")
     show_ablation(run, "schedules", cohort, SETTINGS, 0, "random")
     assert not run.bank.exists() and read_ablations(run) == {}
+
+
+def test_without_seeds_an_earlier_runs_ablation_does_not_enter_the_ledger(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    for study in ("schedules", "resampling"):
+        run.write_json(f"ablations/{study}.json", {"n": 70})
+    show_ablation(run, "schedules", cohort, SETTINGS, 0, "random")
+    assert set(read_ablations(run)) == {"resampling"}

@@ -56,8 +56,9 @@ def no_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def predictions_csv(tmp_path: Path) -> Path:
+    """Of 70 radiographs, without the column split."""
     path = tmp_path / "predictions.csv"
-    predictions("xception").to_csv(path, index=False)
+    predictions("xception").drop(columns="split").to_csv(path, index=False)
     return path
 
 
@@ -141,6 +142,7 @@ def test_evaluate_prints_scores(boneage: Command, predictions_csv: Path) -> None
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert lines[0] == "predictions.csv: 70 radiographs; 95% intervals in parentheses"
+    assert "split" not in outcome.out and "Left out" not in outcome.out
     table = pd.read_csv(predictions_csv)
     error = table["predicted_months"] - table["boneage_months"]
     mean = lines[lines.index("Absolute error (months)") + 1].split()
@@ -154,6 +156,56 @@ def test_evaluate_prints_scores(boneage: Command, predictions_csv: Path) -> None
     assert girls[0].split()[1] == str(int(table["female"].sum()))
     assert max(map(len, lines)) < 140
     assert "nan" not in outcome.out.lower()
+
+
+def test_evaluate_pools_no_splits_unless_asked(
+    boneage: Command, predictions_csv: Path, tmp_path: Path
+) -> None:
+    table = predictions("xception")
+    table.to_csv(predictions_csv, index=False)
+    error = (table["predicted_months"] - table["boneage_months"]).abs()
+    for words, split, n in (
+        ((), "test", 40),
+        (("--split", "validation"), "validation", 30),
+        (("--split", "all"), None, 70),
+    ):
+        outcome = boneage("evaluate", predictions_csv, "--json", *words)
+        scores = json.loads(outcome.out)
+        assert (outcome.code, scores["split"], scores["n"]) == (0, split, n)
+        rows = slice(None) if split is None else table["split"] == split
+        assert scores["mae_months"] == pytest.approx(error[rows].mean())
+        assert scores["n_left_out"] == 70 - n
+        pooled = "Rows of several splits are scored together: validation 30, test 40."
+        assert (pooled in scores["notes"]) == (split is None)
+    told = boneage("evaluate", predictions_csv).out
+    assert told.startswith("predictions.csv, split test: 40 radiographs;")
+    assert "Left out: 30 rows of other splits; --split chooses." in told
+    refused(
+        boneage("evaluate", predictions_csv, "--split", "train"),
+        str(predictions_csv),
+        "'train'",
+        "test, validation",
+    )
+
+
+@pytest.mark.parametrize(("split", "n"), [(None, 30), ("all", 30), ("validation", 30)])
+def test_a_table_of_one_split_is_used_whole(
+    split: str | None, n: int, boneage: Command, predictions_csv: Path
+) -> None:
+    predictions("xception").query("split == 'validation'").to_csv(predictions_csv, index=False)
+    words = () if split is None else ("--split", split)
+    outcome = boneage("evaluate", predictions_csv, *words)
+    assert outcome.out.startswith(f"predictions.csv, split validation: {n} radiographs;")
+    refused(boneage("evaluate", predictions_csv, "--split", "test"), "'test'", "validation")
+
+
+def test_a_split_without_its_column_or_without_test_is_refused(
+    boneage: Command, predictions_csv: Path
+) -> None:
+    refused(boneage("evaluate", predictions_csv, "--split", "test"), "no column split")
+    table = pd.read_csv(predictions_csv)
+    table.assign(split=["a", "b"] * 35).to_csv(predictions_csv, index=False)
+    refused(boneage("evaluate", predictions_csv), "'test'", "a, b", "--split")
 
 
 def test_evaluate_without_sex_gives_age_bands_alone(

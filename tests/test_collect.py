@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_up_run import (
@@ -32,6 +34,7 @@ from boneage_lib.report import (
     published_study,
 )
 from boneage_lib.report.collect import NOTEBOOK_OF
+from boneage_lib.report.results import keep, seed_history, seed_predictions
 
 SCORES = {"validation", "test", "test_resampled", "constant"}
 
@@ -51,6 +54,40 @@ def write_patch_study(run: Run) -> None:
     run.write_table("results/patch_size_study.csv", study)
     run.write_table("results/patch_losses.csv", study[["patch_count"]].assign(step=1, loss=1.0))
     run.write_table("results/patch_size_fair.csv", study.assign(seed=0))
+
+
+def trained(seed: int) -> SimpleNamespace:
+    """What `keep` asks of a training."""
+    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [2.0, 1.0 + seed], "kept": [False, True]})
+    network = SimpleNamespace(save=lambda path: Path(path).write_bytes(b""))
+    return SimpleNamespace(
+        name="xception",
+        settings=SimpleNamespace(seed=seed, as_dict=lambda: {"seed": seed}),
+        provenance={"base": {"side": 32}, "seconds": {}},
+        model=lambda side, weights: network,
+        history=history,
+        predictions=all_predictions("xception", seed),
+        normalizer=NORMALIZER,
+    )
+
+
+def test_what_is_kept_of_several_seeds_and_of_one_after_them(run: Run) -> None:
+    labels = all_predictions("xception")
+    cohort = SimpleNamespace(
+        labels=labels,
+        rows=lambda split: np.flatnonzero(labels["split"] == split),
+        info={"kind": "synthetic"},
+        size=256,
+        checksum="0",
+    )
+    keep(run, trained(0), cohort, "random", [trained(1), trained(2)])  # type: ignore[arg-type]
+    for seed in range(3):
+        table = pd.read_csv(run.folder / seed_history("xception", seed))
+        assert table["val_loss"].tolist() == [2, 1 + seed]
+        assert (run.folder / seed_predictions("xception", seed)).is_file()
+    keep(run, trained(0), cohort, "random")  # type: ignore[arg-type]
+    for folder in (run.predictions, run.histories):
+        assert not list((folder / "seeds").glob("*.csv")), "of the earlier run"
 
 
 def test_every_network_has_its_notebook() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from boneage_lib.report import devices
 from boneage_lib.report.devices import VISIBLE, count_gpus, one_gpu
 
 
@@ -34,13 +35,40 @@ def test_jobs_take_different_gpus_and_give_them_back(two_gpus: Path) -> None:
         assert os.environ[VISIBLE] == "0"
 
 
-def test_what_a_cluster_gave_a_job_is_left_alone(
+def test_several_that_are_named_are_shared_out_by_name(
     two_gpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VISIBLE, "1,3")
+    monkeypatch.setenv(VISIBLE, "1, MIG-GPU-5e/1/0")
     assert count_gpus() == 2
     with one_gpu(two_gpus):
-        assert os.environ[VISIBLE] == "1,3"
+        assert os.environ[VISIBLE] == "1"
+        monkeypatch.setenv(VISIBLE, "1,3")  # as another run on this machine would find it
+        with one_gpu(two_gpus):
+            assert os.environ[VISIBLE] == "3"
+        monkeypatch.setenv(VISIBLE, "1,MIG-GPU-5e/1/0")
+        with one_gpu(two_gpus):
+            assert os.environ[VISIBLE] == "MIG-GPU-5e/1/0"
+    assert os.environ[VISIBLE] == "1, MIG-GPU-5e/1/0"
+
+
+def test_the_one_that_a_cluster_gave_a_job_is_left_alone(
+    two_gpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VISIBLE, "3")
+    with one_gpu(two_gpus):
+        assert os.environ[VISIBLE] == "3"
+    assert not list(two_gpus.glob("*.lock"))
+
+
+def test_every_user_has_locks_of_their_own(two_gpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(two_gpus))
+    for user in (1001, 1002):
+        monkeypatch.setattr(devices.os, "getuid", lambda user=user: user)
+        with one_gpu():
+            assert os.environ[VISIBLE] == "0"
+    folders = sorted(two_gpus.glob("boneage-gpus-*"))
+    assert [folder.name for folder in folders] == ["boneage-gpus-1001", "boneage-gpus-1002"]
+    assert all(stat.S_IMODE(folder.stat().st_mode) == 0o700 for folder in folders)
 
 
 def test_no_driver_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

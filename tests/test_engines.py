@@ -15,11 +15,14 @@ import pandas as pd
 import pytest
 from tiny import tiny_base, tiny_cohort
 
-from boneage_lib.data import Cohort, prepare
+from boneage_lib.data import AgeNormalizer, Cohort, prepare
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
-from boneage_lib.training import Settings, Trained, extraction, train
+from boneage_lib.training import Settings, Trained, extraction, feature_bank, plan, train
+from boneage_lib.training.checkpoints import Checkpoint
+from boneage_lib.training.patch_study import LossCurve
 from boneage_lib.training.runtimes import choose_precision, choose_runtime, enough_memory
+from boneage_lib.training.schedules import callbacks
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -62,6 +65,31 @@ def test_streaming_and_bank_give_one_loss_curve(name: str, cohort: Cohort, tmp_p
     np.testing.assert_allclose(
         streamed.predictions["predicted_months"], bank.predictions["predicted_months"], atol=0.05
     )
+
+
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize(("engine", "at_a_time"), [("streaming", 4), ("bank", 32)])
+def test_streaming_predicts_as_many_at_a_time_as_fill_a_bank(
+    engine: str,
+    at_a_time: int,
+    cohort: Cohort,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whole radiographs through the base take hundreds of times the memory of their features."""
+    monkeypatch.setattr(feature_bank, "PIXELS_A_BATCH", 4 * SIZE**2)
+    sizes = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: keras.Model, given: Any) -> Any:
+        if isinstance(given, list):  # features or radiographs, and sex
+            sizes.append(len(given[0]))
+        return predict(model, given)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    settings = replace(SETTINGS, epochs=1, engine=engine)
+    train("xception", cohort, settings, tmp_path, verbose=False)
+    assert max(sizes) == at_a_time
 
 
 class Killed(keras.callbacks.Callback):
@@ -118,6 +146,83 @@ def test_a_killed_training_goes_on_from_its_last_epoch(
     assert resumed.predictions.equals(whole.predictions)
     # The last run tells of the epochs that earlier ones trained, as if it had trained them.
     assert capsys.readouterr().out.endswith(said)
+
+
+def test_a_plateau_that_hardly_falls_is_one_after_a_kill_too(tmp_path: Path) -> None:
+    """Keras turns the sign of the least change that counts when a training begins."""
+    losses = [1 - 5e-5 * epoch for epoch in range(8)]
+    settings = Settings(epochs=8, plateau_patience=2, stop_patience=0)
+
+    def rates(folder: Path, epochs: range) -> list[float]:
+        head = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="head")
+        head.compile(keras.optimizers.Adam(1e-3), loss="mse")
+        own = callbacks(settings, 10, head)
+        checkpoint = Checkpoint(folder, "a record", head, own)
+        found = []
+        for callback in (*own, checkpoint):
+            callback.set_model(head)
+            callback.on_train_begin()
+        assert checkpoint.epochs_done == epochs.start
+        for epoch in epochs:
+            for callback in (*own, checkpoint):
+                callback.on_epoch_end(epoch, {"val_loss": losses[epoch]})
+            found.append(float(keras.ops.convert_to_numpy(head.optimizer.learning_rate)))
+        return found
+
+    whole = rates(tmp_path / "whole", range(8))
+    resumed = [
+        rate
+        for epochs in (range(1), range(1, 4), range(4, 8))
+        for rate in rates(tmp_path / "killed", epochs)
+    ]
+    assert resumed == whole
+    assert whole[-1] < whole[0], "falling by 5e-5 is no improvement"
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_a_training_that_remembers_more_is_another_one(cohort: Cohort, tmp_path: Path) -> None:
+    """As the patch study's, which keeps its curve, beside the same training of notebook 06."""
+    settings = replace(SETTINGS, epochs=1)
+
+    def run(**more: Any) -> Trained:
+        return train(
+            "xception",
+            cohort,
+            settings,
+            tmp_path,
+            checkpoints=tmp_path / "c",
+            verbose=False,
+            **more,
+        )
+
+    curve = LossCurve()
+    first, again = run(), run(extra_callbacks=[curve])
+    pd.testing.assert_frame_equal(first.history, again.history)
+    assert len(curve.remembered[0]) > 0
+    assert len(list((tmp_path / "c").iterdir())) == 2
+
+
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize("changed", ["resampling", "normalizer", "Keras"])
+def test_a_checkpoint_of_other_draws_or_another_keras_is_not_gone_on_with(
+    changed: str, cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `boneage_lib.data` decides is in no setting and in no file of this room."""
+
+    def run() -> int:
+        settings = replace(SETTINGS, epochs=1)
+        train("xception", cohort, settings, tmp_path, checkpoints=tmp_path / "c", verbose=False)
+        return len(list((tmp_path / "c").iterdir()))
+
+    assert run() == run() == 1
+    if changed == "resampling":
+        drawn = plan.resample_uniformly
+        monkeypatch.setattr(plan, "resample_uniformly", lambda *a, **k: drawn(*a, **k)[::-1])
+    elif changed == "normalizer":
+        monkeypatch.setattr(AgeNormalizer, "fit", lambda ages: AgeNormalizer(100.0, 50.0))
+    else:
+        monkeypatch.setattr(keras, "__version__", "0.0.1")
+    assert run() == 2
 
 
 @pytest.mark.usefixtures("tiny_bases")

@@ -17,6 +17,7 @@ from boneage_lib.evaluation import (
     fit_weights,
     weights_for,
 )
+from boneage_lib.evaluation.ensemble import less_members
 
 NORMALIZER = AgeNormalizer(mean_months=120, std_months=50)
 NOISE = {"inception_v3": 20, "xception": 18, "resnet50_patches": 12, "xception_attention": 40}
@@ -102,6 +103,26 @@ def test_the_best_member_is_chosen_on_test_and_on_validation() -> None:
     assert row["validation_best_difference_months"] < row["difference_months"]
 
 
+def test_an_ensembles_best_member_is_one_of_its_own() -> None:
+    tables = network_tables()
+    tables["xception_attention"]["predicted_months"] = tables["xception"]["boneage_months"] + 1
+    study = ensemble_study(tables, NORMALIZER).set_index("name")
+    for key in ("best_member", "best_on_validation"):
+        assert study.loc["normalized", key] == study.loc["equal", key] == "resnet50_patches"
+        assert study.loc["equal with attention", key] == "xception_attention"
+    assert study.loc["normalized", "difference_months"] == pytest.approx(
+        study["mae_months"]["normalized"] - study["mae_months"]["resnet50_patches"]
+    )
+
+
+def test_weights_that_are_all_zero_count_members_alike() -> None:
+    members = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 6.0])}
+    for weights in ({"a": 0.0, "b": 0.0}, {"a": 2.0, "b": 2.0}):
+        found = less_members(np.array([1.0, 1.0]), members, weights)
+        assert found[""].tolist() == [-1, -3]
+        assert found["b"].tolist() == [-2, -5]
+
+
 def test_the_gap_is_validation_less_train_with_welchs_interval() -> None:
     tables = network_tables()
     train = tables["xception"]["split"] == "train"
@@ -122,6 +143,16 @@ def test_the_gap_is_validation_less_train_with_welchs_interval() -> None:
     assert ensemble["gap_less_members_months"] == pytest.approx(
         ensemble["gap_months"] - members.mean()
     )
+    weighted = study.loc["normalized"]
+    own = sum(weight * members[name] for name, weight in weighted["weights"].items())
+    assert own != pytest.approx(members.mean())
+    assert weighted["gap_less_members_months"] == pytest.approx(weighted["gap_months"] - own)
+    assert weighted["smallest_gap_member"] == members.idxmin()
+    assert weighted["gap_less_smallest_months"] == pytest.approx(
+        weighted["gap_months"] - members.min()
+    )
+    low, high = weighted["gap_less_smallest_months_ci"]
+    assert low < weighted["gap_less_smallest_months"] < high
     low, high = ensemble["gap_less_members_months_ci"]
     assert low < ensemble["gap_less_members_months"] < high
     assert np.isnan(row["gap_less_members_months"]), "a member has none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -17,7 +18,8 @@ from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import WHOLE_IMAGES, Recipe, draw_view
 from boneage_lib.networks import as_expected
-from boneage_lib.training import Extractor, extraction, feature_bank, fill_bank
+from boneage_lib.training import Extractor, extraction, feature_bank, fill_bank, shards
+from boneage_lib.training.shards import ArrayFile
 
 SIDE = 32
 RECIPE = Recipe(WHOLE_IMAGES)
@@ -122,7 +124,7 @@ def test_a_full_bank_is_opened_without_the_base(cohort: Cohort, tmp_path: Path) 
     again = fill_bank(tmp_path, cohort, rows[::-1], views[::-1], RECIPE, idle)  # type: ignore[arg-type]
     assert again.folder == first.folder
     np.testing.assert_array_equal(again.pooled, first.pooled)
-    assert not any(part.flags.writeable for part in again.pooled.parts)
+    assert all(isinstance(part, ArrayFile) for part in again.pooled.parts)
 
 
 @pytest.mark.usefixtures("batches_of_two")
@@ -143,19 +145,20 @@ def test_a_bank_grows_by_what_is_new(cohort: Cohort, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("batches_of_two")
 def test_a_damaged_shard_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
-    rows, views = all_views(cohort)
+    rows, views = all_views(cohort, 3)
     bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
     before = np.asarray(bank.pooled)
-    shards = sorted(bank.folder.glob("*.pooled.npy"))
-    assert len(shards) > 2
-    content = bytearray(shards[0].read_bytes())
+    files = sorted(bank.folder.glob("*.pooled.npy"))
+    assert len(files) > 3
+    content = bytearray(files[0].read_bytes())
     content[-2] ^= 255
-    shards[0].write_bytes(content)
-    shards[1].write_bytes(shards[1].read_bytes()[:-4])
-    shards[2].unlink()
+    files[0].write_bytes(content)
+    files[1].write_bytes(files[1].read_bytes()[:-4])
+    files[2].unlink()
+    files[3].write_bytes(b"")
     repairing = FakeExtractor()
     again = fill_bank(tmp_path, cohort, rows, views, RECIPE, repairing)  # type: ignore[arg-type]
-    assert 0 < sum(repairing.calls) <= 3 * 32
+    assert 0 < sum(repairing.calls) <= 4 * 32
     np.testing.assert_array_equal(again.pooled, before)
 
 
@@ -172,6 +175,93 @@ def test_several_jobs_fill_a_bank_together(cohort: Cohort, tmp_path: Path) -> No
     together = fill_bank(tmp_path, cohort, rows, views, RECIPE, idle)  # type: ignore[arg-type]
     alone = fill_bank(tmp_path / "alone", cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
     np.testing.assert_array_equal(together.pooled, alone.pooled)
+
+
+def test_a_part_without_a_shard_of_its_own_leaves_the_bank_to_the_others(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+    idle = FakeExtractor(breaks_after=0)
+    for part in (1, 2):
+        bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, idle, maps=True, part=(part, 3))  # type: ignore[arg-type]
+        assert bank.index == {} and bank.pooled.shape == (0, 1, 1)
+        assert bank.maps is not None and bank.maps.shape == (0, 1, 2, 2, 1)
+    filled = fill_bank(
+        tmp_path, cohort, rows, views, RECIPE, FakeExtractor(), maps=True, part=(0, 3)
+    )  # type: ignore[arg-type]
+    assert len(filled.pooled) == 4
+
+
+def test_other_code_or_another_opencv_names_another_bank(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+
+    def folder() -> Path:
+        return fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor()).folder  # type: ignore[arg-type]
+
+    folders = {folder()}
+    monkeypatch.setattr(feature_bank.cv2, "__version__", "0.0.1")
+    folders.add(folder())
+    monkeypatch.setattr(feature_bank, "digest_of_code", lambda _: "of tomorrow")
+    folders.add(folder())
+    assert len(folders) == 3
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_a_bank_of_many_shards_keeps_few_files_open(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_bank, "BATCHES_A_SHARD", 1)
+    rows, views = all_views(cohort)
+    fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    whole = np.asarray(fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor()).pooled)  # type: ignore[arg-type]
+    monkeypatch.setattr(shards, "OPEN_AT_ONCE", 3)
+    before = open_files()
+    bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+    assert len(bank.pooled.parts) == 64
+    order = np.random.default_rng(0).permutation(len(whole))
+    np.testing.assert_array_equal(bank.pooled[order], whole[order])
+    assert open_files() - before <= 3
+    monkeypatch.setattr(shards, "LIMIT", 1)
+    np.testing.assert_array_equal(bank.pooled[order[:5]], whole[order[:5]])
+    assert open_files() <= before, "and none once much was looked at"
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_what_cannot_be_read_is_no_damaged_shard(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, views = np.arange(4), np.zeros(4, int)
+    fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+
+    def too_many(*_: Any, **__: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(shards.np, "load", too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor())  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("batches_of_two")
+def test_shards_of_maps_are_bound_by_their_bytes(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bytes_a_batch = 2 * 4 * (1 + 4)  # two views of one pooled feature and four of maps, float32
+    monkeypatch.setattr(feature_bank, "SHARD_BYTES", 3 * bytes_a_batch)
+    rows, views = all_views(cohort, 1)
+    kept = {"maps": True, "map_dtype": "float32"}
+    bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, FakeExtractor(), **kept)  # type: ignore[arg-type]
+    assert bank.maps is not None
+    assert {part.shape[0] for part in bank.maps.parts[:-1]} == {6}
+    monkeypatch.setattr(feature_bank, "SHARD_BYTES", 1)
+    one = fill_bank(tmp_path / "1", cohort, rows, views, RECIPE, FakeExtractor(), **kept)  # type: ignore[arg-type]
+    assert one.maps is not None and {part.shape[0] for part in one.maps.parts} == {2}
+    np.testing.assert_array_equal(one.maps, bank.maps)
 
 
 def test_a_folder_made_from_something_else_is_refused(cohort: Cohort, tmp_path: Path) -> None:

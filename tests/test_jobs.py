@@ -15,8 +15,10 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.report import jobs
-from boneage_lib.report.ablation import read_ablations, show_ablation
-from boneage_lib.report.jobs import NETWORK_OF, job_names, plan_of, work
+from boneage_lib.report.ablation import show_ablation
+from boneage_lib.report.jobs import job_names, work
+from boneage_lib.report.ledger import read_ablations
+from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, plan_of
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.training import (
@@ -33,6 +35,7 @@ from boneage_lib.training.ablations import ABLATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
+ABLATED = ("04_xception", "06_resnet50_patches")
 OWN = {"epochs": 2, "draws_per_cell": 6, "views": 2, "seeds": 2}
 SETTINGS: dict[str, Any] = {
     "weights": "random",
@@ -101,14 +104,15 @@ def test_ablations_find_the_arms_that_jobs_trained(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebooks = {
-        notebook: {**own, "ablation_seeds": 2} if notebook in jobs.OWN_ARMS else own
+        notebook: {**own, "ablation_seeds": 2} if notebook in ABLATED else own
         for notebook, own in SETTINGS["notebooks"].items()
     }
     settings = {**SETTINGS, "notebooks": notebooks}
     arms = [name for name in job_names(settings, 1) if ".arm." in name]
     assert len(arms) == 6
-    assert [name for name in arms if not jobs.trains_only_a_head(name)] == [
-        "06_resnet50_patches.arm.input_form-tf"
+    assert [name for name in arms if not jobs.trains_only_a_head(name, settings)] == [
+        "04_xception.arm.resampling-as_it_is",
+        "06_resnet50_patches.arm.input_form-tf",
     ]
     for name in ("06_resnet50_patches.seed.0", "06_resnet50_patches.seed.1", *arms):
         work(run, settings, name)
@@ -118,6 +122,43 @@ def test_ablations_find_the_arms_that_jobs_trained(
         keep_maps = plan.more.get("keep_maps", False)
         show_ablation(run, study, run.cohort(), plan.settings, 2, plan.weights, keep_maps)
     assert set(read_ablations(run)) == set(ABLATIONS)
+
+
+def with_own(notebook: str, **own: Any) -> dict[str, Any]:
+    """The settings with some of a notebook's own."""
+    changed = {**SETTINGS["notebooks"], notebook: {**SETTINGS["notebooks"][notebook], **own}}
+    return {**SETTINGS, "notebooks": changed}
+
+
+def test_an_arm_that_is_the_run_s_own_training_is_no_job() -> None:
+    def arms(notebook: str, **own: Any) -> set[str]:
+        found = job_names(with_own(notebook, **own), 1)
+        return {name.rpartition(".")[2] for name in found if ".arm." in name}
+
+    every = arms("04_xception", ablation_seeds=2)
+    own = {"stop_patience": 0, "schedule": "sawtooth"}
+    assert every - arms("04_xception", ablation_seeds=2, **own) == {"schedules-sawtooth"}
+    assert arms("04_xception", ablation_seeds=3, **own) == every, "the network has two seeds"
+    for form, other in (("tf", "caffe"), ("caffe", "tf")):
+        assert arms("06_resnet50_patches", ablation_seeds=2, input_form=form) == {
+            f"input_form-{other}"
+        }
+
+
+def test_features_of_all_arms_seeds_are_there_before_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_own("04_xception", seeds=1, ablation_seeds=2, views=0)
+    work(run, settings, "04_xception.features.0-of-1")
+    monkeypatch.setattr(Extractor, "__call__", _refused)
+    work(run, settings, "04_xception.arm.schedules-sawtooth")
+
+
+def test_where_every_seed_streams_each_takes_all_cores() -> None:
+    settings = with_own("05_xception_attention", engine="streaming")
+    assert not jobs.trains_only_a_head("05_xception_attention.seed.0", settings)
+    assert jobs.trains_only_a_head("05_xception_attention.seed.0", SETTINGS)
+    assert not jobs.trains_only_a_head("05_xception_attention.features.0-of-1", SETTINGS)
 
 
 def _refused(*_: Any, **__: Any) -> None:
@@ -137,7 +178,7 @@ def test_a_setting_of_the_patch_study_is_trained_once(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(run, SETTINGS, "07_patch_size_study.setting.1")
-    plan = plan_of(jobs.PATCH_STUDY, SETTINGS)
+    plan = plan_of(PATCH_STUDY, SETTINGS)
     count, size = jobs.table_5_at(80)[1]
 
     def again(checkpoints: Path | None) -> tuple[np.ndarray, Trained]:
@@ -164,22 +205,53 @@ def test_a_setting_of_the_patch_study_is_trained_once(
     assert epochs == [], "no epoch was trained again"
 
 
+def kept_bytes(run: Run) -> int:
+    """Size of what the run's banks hold, without the headers of their files."""
+    files = list(run.bank.rglob("*.npy"))
+    return sum(np.load(file, mmap_mode="r").nbytes for file in files)
+
+
+def test_the_check_knows_how_large_every_bank_of_a_run_becomes(run: Run) -> None:
+    """Networks, arms and the patch study; views that a bank holds are not needed again."""
+    settings = with_own("04_xception", ablation_seeds=3, views=0)
+    names = [name for name in job_names(settings, 1) if name != "check"]
+    needed = json.loads(work(run, settings, "check").read_text())["bank_bytes"]
+    for name in names:
+        if ".seed." not in name:
+            work(run, settings, name)
+    assert {folder.name for folder in run.bank.iterdir()} == set(needed)
+    assert sum(needed.values()) == kept_bytes(run)
+
+
 def test_too_little_room_for_all_banks_is_noticed_first(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needed = json.loads(work(run, SETTINGS, "check").read_text())["bank_bytes"]
-    assert set(needed) == {"inception_v3", "xception_attention", "resnet50_patches"}
+    asked: list[int] = []
+    monkeypatch.setattr(feature_bank, "check_room", lambda folder, needed: asked.append(needed))
+    work(run, SETTINGS, "check")
+    stale = run.bank / "xception-of-another-version"
+    stale.mkdir(parents=True)
+    np.save(stale / "a.pooled.npy", np.zeros(10_000))
+    work(run, SETTINGS, "check")
+    assert asked[0] == asked[1], "what another version left helps nobody"
     work(run, SETTINGS, "03_inception_v3.features.0-of-1")
-    kept = sum(file.stat().st_size for file in run.bank.rglob("*.npy"))
-    headers = 200 * len(list(run.bank.rglob("*.npy")))
-    assert abs(needed["inception_v3"] - kept) < headers
+    work(run, SETTINGS, "check")
+    assert asked[-1] == asked[0] - (kept_bytes(run) - 80_000)
 
-    class Disk:
-        free = sum(needed.values()) - kept - headers
 
-    monkeypatch.setattr(feature_bank.shutil, "disk_usage", lambda _: Disk)
-    with pytest.raises(InputError, match="needs .* GiB"):
-        work(run, SETTINGS, "check")
+@pytest.mark.parametrize(
+    ("notebook", "own", "message"),
+    [
+        (PATCH_STUDY, {"batch_size": 16}, "patches_a_step=24"),
+        ("04_xception", {"draws_per_cell": 0, "ablation_seeds": 1}, "ablation of resampling"),
+        ("06_resnet50_patches", {"patch_size": 81}, "patch"),
+    ],
+)
+def test_what_would_fail_late_is_noticed_by_the_check(
+    run: Run, notebook: str, own: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        work(run, with_own(notebook, **own), "check")
 
 
 def test_jobs_wait_for_what_they_need() -> None:

@@ -17,8 +17,10 @@ from boneage_lib.data import AgeNormalizer
 from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claims
 from boneage_lib.paper.statements import statements
 from boneage_lib.report import Run, claim_inputs, collect, keep_claims, show_ledger, verdict_counts
-from boneage_lib.report.ledger import at_500, base_speeds, by_region, rulers
+from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_less_rare, rulers
 from boneage_lib.report.ledger_page import HEADINGS, ledger_html
+from boneage_lib.report.results import seed_history
+from boneage_lib.report.run import NOTEBOOK_OF
 
 
 @pytest.fixture
@@ -37,14 +39,15 @@ def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
     inputs = json.loads(json.dumps(claim_inputs(run), allow_nan=False))
     assert inputs["patches_at_test"] == inputs["patch_size_fair"] == []
     assert inputs["ablations"] == {}
-    assert {record["region"] for record in inputs["regions"]} == {"center", "edge"}
+    assert {record["region"] for record in inputs["regions"]} == {"center", "old"}
+    assert inputs["image_size"] == 256
     measured = {claim.id: claim for claim in measured_claims(inputs)}
     told = {name for name, claim in measured.items() if claim.measured != "not measured"}
     assert {"patches-beat-xception", "center-resnet50", "resampled-score"} <= told
     assert {"p-value-is-r", "normalization-ablation", "patch-losses"} <= told
     for file, content in (
         ("patches_at_test.csv", "places,patches,combined,mae_months,lowest\nrandom,1,mean,9,\n"),
-        ("patch_size_fair.csv", "patch_size,seed,mae_months\n224,0,9\n128,0,10\n"),
+        ("patch_size_fair.csv", "patch_size,patch_count,seed,mae_months\n224,3,0,9\n128,9,0,10\n"),
         ("ablations/schedules.json", '{"n": 70}'),
     ):
         (run.results / file).parent.mkdir(exist_ok=True)
@@ -57,15 +60,71 @@ def test_what_a_run_holds_comes_before_the_claims(run: Run) -> None:
 
 def test_regions_are_compared_on_their_own_radiographs() -> None:
     tables = {n: predictions(n).query("split == 'test'") for n in ("xception", "inception_v3")}
-    records = by_region(tables, NORMALIZER)
     age_z = NORMALIZER.to_z(tables["xception"]["boneage_months"].to_numpy())
-    edge = (np.abs(np.abs(age_z) - 1.5) <= 0.25).sum()
+    records = by_region(tables, NORMALIZER)
+    assert (np.abs(age_z + 1.5) <= 0.25).sum() < 10, "too few to be compared"
     assert {r["region"]: r["n"] for r in records} == {
-        "edge": edge,
+        "old": (np.abs(age_z - 1.5) <= 0.25).sum(),
         "center": (np.abs(age_z) < 1.25).sum(),
     }
-    few = {name: table.iloc[:4] for name, table in tables.items()}
+    assert all(record["over_seeds"] is None for record in records)
+    few = {name: table.iloc[:9] for name, table in tables.items()}
     assert by_region(few, NORMALIZER) == []
+
+
+def test_regions_are_compared_over_seeds() -> None:
+    seeds = {n: {k: predictions(n, k) for k in (0, 1, 2)} for n in ("xception", "inception_v3")}
+    tables = {n: of_seeds[0].query("split == 'test'") for n, of_seeds in seeds.items()}
+    *_, record = by_region(tables, NORMALIZER, seeds)
+    assert record["region"] == "center"
+    age_z = NORMALIZER.to_z(tables["xception"]["boneage_months"].to_numpy())
+    ids = tables["xception"]["id"][np.abs(age_z) < 1.25]
+    maes = {
+        n: [
+            t[t["id"].isin(ids)].eval("abs(predicted_months - boneage_months)").mean()
+            for t in of_seeds.values()
+        ]
+        for n, of_seeds in seeds.items()
+    }
+    point, low, high = record["over_seeds"]
+    assert point == pytest.approx(np.mean(maes["xception"]) - np.mean(maes["inception_v3"]))
+    assert low < point < high
+
+
+def test_frequent_ages_are_those_of_rsnas_training_set() -> None:
+    # 120 months fall into the fullest cells of both sexes, 10 and 225 into nearly empty ones.
+    age = np.repeat([120.0, 10.0, 225.0], 10)
+    table = pd.DataFrame({"id": range(30), "boneage_months": age, "female": [0, 1] * 15})
+    table["predicted_months"] = age + np.where(age == 120, 1, 5) + np.arange(30) % 2
+    found = frequent_less_rare(table)
+    assert found is not None
+    assert (found["n_frequent"], found["n_rare"]) == (10, 20)
+    assert found["difference_months"] == pytest.approx(-4)
+    low, high = found["difference_months_ci"]
+    assert low < -4 < high < 0
+    assert frequent_less_rare(table.iloc[:19]) is None, "nine rare ones"
+    assert frequent_less_rare(table.drop(columns="female")) is None
+
+
+def test_several_seeds_enter_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    run = Run("runs/seeds")
+    write_networks(run, kind="rsna", weights="imagenet", seeds=3)
+    collect(run)
+    run.write_table("results/patch_size_study.csv", pd.DataFrame({"patch_size": [224]}))
+    inputs = claim_inputs(run)
+    assert all(record["over_seeds"] is not None for record in inputs["regions"])
+    assert "val_loss_of_seeds" not in inputs["histories"]["xception"], "as of an older run"
+    for name in NOTEBOOK_OF:
+        for seed in range(3):
+            table = pd.DataFrame({"val_loss": [4.0, 3, 2, 1 + seed]})
+            run.write_table(seed_history(name, seed), table)
+    inputs = json.loads(json.dumps(claim_inputs(run), allow_nan=False))
+    assert inputs["histories"]["xception"]["val_loss_of_seeds"][2] == [4, 3, 2, 3]
+    found = {claim.id: claim for claim in measured_claims(inputs)}
+    for name in ("resnet50-best", "center-resnet50", "ensemble-less-overfitting"):
+        assert "over seeds" in found[name].measured, name
+    assert found["patches-steadier"].value is not None
 
 
 def test_a_perfect_network_errs_by_its_ruler_alone() -> None:

@@ -381,3 +381,14 @@ def test_real_weights_load_into_the_base(built: Callable[[str], keras.Model], na
     pairs = [(a, b) for a, b in zip(pretrained, random, strict=True) if a.ndim > 1]
     changed = [not np.array_equal(a, b) for a, b in pairs]
     assert np.mean(changed) >= 0.97  # one known checkpoint lacks 2 of 94 convolutions
+
+
+@pytest.mark.parametrize("shape", [(300, 2048), (40, 3, 3, 2048), (50, 6)])
+def test_feature_scale_does_not_depend_on_how_many_channels_it_looks_at(
+    shape: tuple[int, ...],
+) -> None:
+    features = np.random.default_rng(0).normal(0.1, 1e-5, shape).astype("float32")
+    flat = features.astype("float64").reshape(-1, shape[-1])
+    scale = FeatureScale.fit(features)
+    np.testing.assert_array_equal(scale.mean, flat.mean(axis=0))
+    assert scale.scale == heads.FEATURE_SPREAD / float(np.sqrt(flat.var(axis=0).mean()))

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import pytest
@@ -91,7 +92,7 @@ def test_a_demo_run_makes_every_notebook_and_the_book(
     printed = capfd.readouterr()
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", printed.out + printed.err, re.M))
     assert jobs == {
-        **dict.fromkeys([*NOTEBOOKS, "cohort", "book", "all"], "1"),
+        **dict.fromkeys([*NOTEBOOKS, "check", "cohort", "book", "all"], "1"),
         "total": str(len(NOTEBOOKS) + 3),
     }
     assert yaml.safe_load(run.parameters_file.read_text()) == settings
@@ -124,6 +125,7 @@ def test_settings_that_stay_the_same_are_not_written_again(
     assert "epochs: 2" in run.parameters_file.read_text()
     assert {path.name for path in run.folder.iterdir()} == {"parameters.yaml", "jobs.yaml", ".lock"}
     first, second, _ = commands
+    assert "check" in first and "all" not in first, "a check that fails ends the run"
     assert first[-2:] == ["--executor", "slurm"]
     assert second[second.index("--cores") + 1] == "4"
     assert second[second.index("--directory") + 1] == str(run.folder)
@@ -148,6 +150,69 @@ def test_a_run_of_several_seeds_is_cut_into_jobs(
         "streaming has no bank to fill"
     )
     assert {"check", "cohort", "book", *NOTEBOOKS} <= found
+
+
+def test_work_follows_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = []
+
+    def record(command: list[str], **_: object) -> SimpleNamespace:
+        targets.append(command[command.index("snakemake") + 1])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(pipeline.subprocess, "run", record)
+    settings = settle("demo", None, None, [])
+    start(Run(tmp_path / "run"), settings, spread_out(settings, 2, gpus=0), [])
+    assert targets == ["check", "all"]
+
+
+def test_gpus_share_the_cores_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As many jobs run at once as there are GPUs; a head's training takes one core."""
+    settings = settle("demo", None, None, ["seeds=2", "ablation_seeds=2"])
+    jobs = spread_out(settings, 8, gpus=2)
+    options = ["--dry-run", "--quiet", "host", "--printshellcmds"]
+    assert start(Run(tmp_path / "run"), settings, jobs, options) == 0
+    printed = "".join(capfd.readouterr())
+    rules = re.findall(r"^rule ([\w.-]+):\n(.*?)\n\n", printed, re.M | re.S)
+    threads = {
+        name: int(found[1]) if (found := re.search(r"threads: (\d+)", told)) else 1
+        for name, told in rules
+        if "gpu=1" in told
+    }
+    commands = dict(re.findall(r"boneage step ([\w.-]+) --folder \.(.*)$", printed, re.M))
+    assert {name for name, rest in commands.items() if "--gpu" in rest} == set(threads)
+    assert not {"cohort", "book", "01_data_inspection"} & set(threads)
+    assert {"check", "04_xception", "07_patch_size_study"} <= set(threads)
+    assert max(threads.values()) == 4, "and two of them are all eight cores"
+    assert threads["03_inception_v3.features.0-of-2"] == threads["04_xception"] == 4
+    assert threads["03_inception_v3.seed.0"] == 1
+
+
+def test_other_weights_in_the_same_folder_are_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = weights_folder(tmp_path / "weights")
+    monkeypatch.setattr(pipeline, "check_weights", lambda _: None)
+    before = settle("demo", None, str(folder), [])["weights_sha256"]
+    next(folder.glob("xception*")).write_bytes(b"other")
+    after = settle("demo", None, str(folder), [])["weights_sha256"]
+    assert [name for name in BASES if before[name] != after[name]] == ["xception"]
+
+
+def test_what_a_killed_run_left_half_written_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path / "run")
+    left = [
+        run.bank / "a-bank" / ".a.npy.here-1.partial",
+        run.checkpoints / ".a.npz.here-1.partial",
+    ]
+    for file in left:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    monkeypatch.setattr(pipeline.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0))
+    settings = settle("demo", None, None, [])
+    start(run, settings, spread_out(settings, 2, gpus=0), [])
+    assert not any(file.exists() for file in left)
 
 
 @pytest.mark.parametrize(

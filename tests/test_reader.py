@@ -9,9 +9,28 @@ import pytest
 from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.networks import NETWORKS, heads
-from boneage_lib.training import Reader, Settings, extraction, train
+from boneage_lib.training import ENGINES, Reader, Settings, extraction, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_computes_as_its_training_did(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in what would be chosen here and now."""
+    monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
+    settings = Settings(epochs=1, draws_per_cell=4, views=1, engine=engine)
+    trained = train(
+        "xception",
+        tiny_cohort(size=80),
+        settings,
+        tmp_path,
+        runtime="keras",
+        precision="bfloat16",
+        verbose=False,
+    )
+    assert Reader.of(trained, None).extractor.spec == trained.provenance["base"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

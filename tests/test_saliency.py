@@ -304,11 +304,20 @@ def test_numbers_of_maps_that_lie_on_the_hand() -> None:
     assert 0.1 < numbers["hand_area"] < 0.3
     assert numbers["cases"] == 2, "a map without any effect ranks nothing"
     assert numbers["rank_correlation"] == pytest.approx(0, abs=1e-6)  # 1 and -1
-    low, high = numbers["rank_correlation_ci"]
-    assert low == pytest.approx(-1) and high == pytest.approx(1)
+    assert numbers["rank_correlation_ci"] is numbers["inside_hand_ci"] is None, "of two cases"
     assert json.loads(json.dumps(numbers)) == numbers
     words = saliency_sentence(numbers).data
-    assert "2 test radiographs" in words and "to 1.00)" in words
+    assert "2 test radiographs" in words and "2 radiographs with the worst errors" in words
+    assert " to " not in words
+    many = Saliency(
+        np.concatenate([seen.images[:2]] * 5),
+        pd.concat([seen.labels[:2]] * 5, ignore_index=True),
+        np.concatenate([seen.maps[:2]] * 5),
+    )
+    numbers = saliency_numbers(many, many, np.concatenate([covered[:2]] * 5))
+    low, high = numbers["rank_correlation_ci"]
+    assert -1 <= low < numbers["rank_correlation"] < high <= 1
+    assert " to " in saliency_sentence(numbers).data
 
 
 def test_numbers_without_hand_or_effect() -> None:

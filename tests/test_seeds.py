@@ -87,6 +87,18 @@ def test_an_ensemble_is_compared_with_its_steadiest_member() -> None:
     assert row["deviation_months"] < study["deviation_months"]["inception_v3"]
 
 
+def test_gaps_over_seeds_are_held_against_the_members_gaps() -> None:
+    study = seed_study(of_seeds(), NORMALIZER).set_index("name")
+    members, row = study.loc[list(AS_PRINTED), "gap_months"], study.loc["normalized"]
+    own = sum(AS_PRINTED[name] / 0.7 * gap for name, gap in members.items())
+    assert row["gap_less_members_months"] == pytest.approx(row["gap_months"] - own)
+    assert row["smallest_gap_member"] == members.idxmin()
+    assert row["gap_less_smallest_months"] == pytest.approx(row["gap_months"] - members.min())
+    for key in ("gap_less_members_months", "gap_less_smallest_months"):
+        low, high = row[f"{key}_ci"]
+        assert low < row[key] < high
+
+
 def test_seeds_in_common_are_used_and_one_is_too_few() -> None:
     tables = of_seeds()
     del tables["xception"][2]

@@ -108,7 +108,7 @@ def test_ensembles_say_to_which_member_their_differences_are() -> None:
     gaps = tables.gaps(study)
     assert list(gaps.index) == list(table.index)
     assert gaps["validation less train"].str.contains(" to ").all()
-    assert (gaps["less its members' mean"].iloc[:4] == "—").all()
+    assert (gaps["less its members' weighted mean"].iloc[:4] == "—").all()
     without = study[[c for c in study if "gap" not in c and "_train_" not in c]]
     assert set(tables.gaps(without)["validation less train"]) == {"—"}
 

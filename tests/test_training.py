@@ -20,7 +20,7 @@ from boneage_lib.networks import NETWORKS, build_head, heads, network
 from boneage_lib.training import Settings, Trained, draw_epochs, extraction, train
 from boneage_lib.training.datasets import BankBatches, Draws
 from boneage_lib.training.fitting import EpochLines, fit_head
-from boneage_lib.training.plan import check_trainable, held_out, recipe
+from boneage_lib.training.plan import check_trainable, few_views, fit_normalizer, held_out, recipe
 
 # Keras hands TensorFlow's variables to NumPy in a way that NumPy is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -86,6 +86,40 @@ def test_draws_are_resampled_once_and_shuffled_anew_every_epoch(cohort: Cohort) 
 def test_without_resampling_an_epoch_is_the_training_set(cohort: Cohort) -> None:
     for epoch in draw_epochs(cohort, replace(SETTINGS, draws_per_cell=0)):
         np.testing.assert_array_equal(np.sort(epoch), cohort.rows("train"))
+
+
+@pytest.mark.parametrize("each", [9, 40, 55, 100])
+def test_draws_without_resampling_are_shared_out_evenly_over_all_epochs(
+    cohort: Cohort, each: int
+) -> None:
+    settings = replace(SETTINGS, epochs=7, draws_per_cell=0, epoch_draws=each)
+    draws = draw_epochs(cohort, settings)
+    assert draws.shape == (7, each)
+    uses = np.bincount(draws.ravel(), minlength=len(cohort))
+    assert uses.sum() == uses[cohort.rows("train")].sum(), "of the training set alone"
+    used = uses[cohort.rows("train")]
+    assert used.max() - used.min() <= 1 and used.min() >= 1
+    assert len(np.unique(draws[0])) == min(each, 40)
+    assert (draws[0] != draws[1]).any()
+    np.testing.assert_array_equal(draws, draw_epochs(cohort, settings))
+
+
+def test_a_few_draws_an_epoch_are_normalized_by_the_whole_training_set(cohort: Cohort) -> None:
+    settings = replace(SETTINGS, draws_per_cell=0, epoch_draws=9)
+    ages = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
+    found = fit_normalizer(cohort, settings, draw_epochs(cohort, settings))
+    assert found == AgeNormalizer.fit(ages)
+
+
+def test_features_are_scaled_by_some_views_and_by_fewer_where_they_are_large() -> None:
+    rows, views = np.repeat(np.arange(1000), 2), np.tile([0, 1], 1000)
+    some = few_views(rows, views, bytes_a_view=8192)
+    assert 256 <= some.shape[1] < 512
+    assert np.ptp(some[0]) > 990
+    np.testing.assert_array_equal(some, few_views(rows[::-1], views[::-1], 8192))
+    maps = few_views(rows, views, bytes_a_view=2**21)
+    assert 64 < maps.shape[1] <= 128 and np.ptp(maps[0]) > 980
+    assert few_views(rows, views, 2**29).shape[1] == 1
 
 
 @pytest.mark.parametrize("name", ["xception", "resnet50_patches"])

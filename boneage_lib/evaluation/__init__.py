@@ -30,6 +30,7 @@ from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.patch_averages import patch_averages
 from boneage_lib.evaluation.patch_sizes import patch_sizes
 from boneage_lib.evaluation.predictions import (
+    of_split,
     read_predictions,
     resampled,
     validate_predictions,
@@ -61,6 +62,7 @@ __all__ = [
     "icc_2_1",
     "limits_of_agreement",
     "lin_ccc",
+    "of_split",
     "paired_difference",
     "patch_averages",
     "patch_sizes",

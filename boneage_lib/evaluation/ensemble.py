@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.optimize import nnls
 
 from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.comparison import paired_difference
+from boneage_lib.evaluation.few_values import welch_interval
 from boneage_lib.evaluation.metrics import evaluate
 from boneage_lib.evaluation.predictions import align
 from boneage_lib.evaluation.printed import AS_PRINTED, COMPLETED
@@ -157,12 +157,14 @@ def ensemble_study(
         and ``gap_months``, the second less the first, with Welch's interval ``gap_months_ci``.
 
         For ensembles also ``best_member`` with ``difference_months`` (ensemble minus best member),
-        its interval and ``wilcoxon_p``. The best member is the one with the least error on the test
-        split itself, a choice in the member's favor: an ensemble that beats it has not been helped.
-        ``best_on_validation`` is the one that a user would have chosen, without a look at test,
-        with ``validation_best_difference_months`` and its interval, on test again. And
-        ``gap_less_members_months``, the gap less the mean of its members' gaps, with its interval.
-        Missing cells are null in ``study.to_json(orient="records")``.
+        its interval and ``wilcoxon_p``. The best member is the one among the networks averaged with
+        the least error on the test split itself, a choice in the member's favor: an ensemble that
+        beats it has not been helped. ``best_on_validation`` is the one that a user would have
+        chosen, without a look at test, with ``validation_best_difference_months`` and its interval,
+        on test again. And the gap less its members' (see `less_members`), each with its
+        Welch interval: ``gap_less_members_months``, less their mean by the ensemble's own weights,
+        and ``gap_less_smallest_months``, less that of ``smallest_gap_member``. Missing cells are
+        null in ``study.to_json(orient="records")``.
 
     Raises:
         InputError: a table without ``split`` or without test rows, or tables that do not match.
@@ -178,11 +180,12 @@ def ensemble_study(
         _scores(name, "member", "", {name: 1.0}, parts, normalizer, seed, confidence)
         for name, parts in by_split.items()
     ]
-    best, chosen = (
-        min(records, key=lambda record: float(record.get(key, np.inf)))["name"]
-        for key in ("mae_months", "mae_validation_months")
-    )
+    scored = {record["name"]: record for record in records}
     for name, weighting, weights in ensembles_of(list(aligned), validation, normalizer):
+        best, chosen = (
+            min(weights, key=lambda member: float(scored[member].get(key, np.inf)))
+            for key in ("mae_months", "mae_validation_months")
+        )
         parts = _by_split(name, combine(aligned, weights, normalizer))
         record = _scores(name, "ensemble", weighting, weights, parts, normalizer, seed, confidence)
         against = paired_difference(parts["test"], by_split[best]["test"], seed, confidence)
@@ -193,8 +196,8 @@ def ensemble_study(
             record |= {"best_on_validation": chosen} | {
                 f"validation_best_{key}": against[key] for key in kept[:2]
             }
-        members = [by_split[member] for member in weights]
-        records.append(record | _gap_less_members(parts, members, confidence))
+        members = {member: by_split[member] for member in weights}
+        records.append(record | _gap_less_members(parts, members, weights, confidence))
     return pd.DataFrame(records)
 
 
@@ -258,16 +261,17 @@ def _scores(
     record |= {f"mae_{split}_months": float(error.mean()) for split, error in errors.items()}
     if len(errors) == 2:
         record["gap_months"] = float(errors["validation"].mean() - errors["train"].mean())
-        record["gap_months_ci"] = _welch(errors["validation"], errors["train"], confidence)
+        record["gap_months_ci"] = welch_interval(errors["validation"], errors["train"], confidence)
     return record
 
 
 def _gap_less_members(
     parts: Mapping[str, pd.DataFrame],
-    members: Sequence[Mapping[str, pd.DataFrame]],
+    members: Mapping[str, Mapping[str, pd.DataFrame]],
+    weights: Weights,
     confidence: float,
 ) -> dict[str, Any]:
-    """How much smaller an ensemble's gap is than its members' on average, radiograph by radiograph.
+    """How much smaller an ensemble's gap is than its members', radiograph by radiograph.
 
     An ensemble and its members err on the same radiographs, so the difference is far better known
     than either gap.
@@ -275,22 +279,41 @@ def _gap_less_members(
     if not {"train", "validation"} <= set(parts):
         return {}
     validation, train = (
-        _errors(parts[split]) - np.mean([_errors(member[split]) for member in members], axis=0)
+        less_members(
+            _errors(parts[split]), {m: _errors(own[split]) for m, own in members.items()}, weights
+        )
         for split in ("validation", "train")
     )
-    return {
-        "gap_less_members_months": float(validation.mean() - train.mean()),
-        "gap_less_members_months_ci": _welch(validation, train, confidence),
-    }
+    by_member = {m: float(validation[m].mean() - train[m].mean()) for m in members}
+    smallest = max(by_member, key=lambda member: by_member[member])
+    found: dict[str, Any] = {"smallest_gap_member": smallest}
+    for key, than in (("gap_less_members", ""), ("gap_less_smallest", smallest)):
+        found[f"{key}_months"] = float(validation[than].mean() - train[than].mean())
+        found[f"{key}_months_ci"] = welch_interval(validation[than], train[than], confidence)
+    return found
+
+
+def less_members(
+    own: np.ndarray, members: Mapping[str, np.ndarray], weights: Mapping[str, float]
+) -> dict[str, np.ndarray]:
+    """An ensemble's values less those of each member, and less their mean by its own weights.
+
+    A mean with all members alike would credit an ensemble that leans on the member that overfits
+    least with having chosen it.
+
+    Args:
+        own: (n,) errors or gaps of the ensemble, months.
+        members: the same of each member.
+        weights: of each member, none below zero; divided by their sum, or alike where that is zero.
+
+    Returns:
+        (n,) differences by member, and under ``""`` those to the weighted mean.
+    """
+    shares = np.array([weights[name] for name in members], dtype=float)
+    shares = shares / shares.sum() if shares.sum() > 0 else np.full(len(shares), 1 / len(shares))
+    mean = np.tensordot(shares, np.stack(list(members.values())), axes=1)
+    return {"": own - mean} | {name: own - values for name, values in members.items()}
 
 
 def _errors(table: pd.DataFrame) -> np.ndarray:
     return (table["predicted_months"] - table["boneage_months"]).abs().to_numpy()
-
-
-def _welch(a: np.ndarray, b: np.ndarray, confidence: float) -> list[float] | None:
-    """Welch's interval of the difference of two means; None where one of them never varies."""
-    if min(len(a), len(b)) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    found = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
-    return [float(found.low), float(found.high)]

@@ -1,4 +1,4 @@
-"""Intervals from a handful of values, such as the errors of a few seeds."""
+"""Student's, Welch's and χ² intervals: for a handful of values, such as the errors of seeds."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def spread_interval(values: Sequence[float], confidence: float = 0.95) -> list[f
     tails = (1 + confidence) / 2, (1 - confidence) / 2
     low, high = (math.sqrt(squares / stats.chi2.ppf(tail, n - 1)) for tail in tails)
     return [low, high]
+
+
+def welch_interval(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> list[float] | None:
+    """Welch's interval [low, high] of mean(a) - mean(b); None where one of them never varies."""
+    if min(len(a), len(b)) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    found = stats.ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
+    return [float(found.low), float(found.high)]

@@ -27,6 +27,7 @@ from boneage_lib.evaluation.intervals import (
 )
 from boneage_lib.evaluation.predictions import (
     distinct,
+    split_notes,
     strata_of,
     unit_notes,
     validate_predictions,
@@ -57,7 +58,8 @@ def evaluate(
     Errors are predicted minus reference: positive means too old.
 
     Args:
-        table: predictions, see `validate_predictions`; all rows count, whatever their split.
+        table: predictions, see `validate_predictions`; all rows count, and ``notes`` says where
+            they are of several splits (see `of_split` for one of them).
         normalizer: adds ``mae_z``, ``mse_z`` and ``rmse_z``: errors divided by its ``std_months``,
             the unit of Table 6. Which std the paper used is open, so the key ``std_months`` says
             which it was.
@@ -88,7 +90,8 @@ def evaluate(
 
         Without intervals: ``n``, ``n_distinct``, ``pearson_r_p`` (no correlation), ``t_test_p``
         (paired, means equal), ``ks_test_p`` (Kolmogorov-Smirnov, distributions equal),
-        ``confidence`` and ``seed``. What cannot be computed is None, and ``notes`` says why.
+        ``confidence`` and ``seed``. What cannot be computed is None; ``notes`` says why, and what
+        is odd about the table.
 
     Raises:
         InputError: a table that `validate_predictions` refuses, or a ``confidence`` out of range.
@@ -101,7 +104,7 @@ def evaluate(
     single, counts = distinct(table)
     several = len(single) > 1
     effective = float(counts.sum() ** 2 / (counts**2).sum())
-    notes = unit_notes(table)
+    notes = split_notes(table) + unit_notes(table)
     if 1 < len(single) < SMALLEST_STRATUM:
         notes.append("Fewer than ten radiographs: bootstrap intervals are too narrow.")
     limits = _bootstrap(single, counts, seed, confidence, resamples)

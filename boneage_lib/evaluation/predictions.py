@@ -90,6 +90,37 @@ def validate_predictions(
     return table
 
 
+def of_split(table: pd.DataFrame, split: str | None = None) -> tuple[pd.DataFrame, str | None]:
+    """Rows of one split, so that no score pools radiographs that trained with others.
+
+    Args:
+        table: a checked prediction table.
+        split: a value of its column ``split``, or ``"all"`` for every row. None: ``"test"`` where
+            the column holds several values, else every row.
+
+    Returns:
+        The rows with a fresh index, and the split they are of: None for rows of several splits or
+        of a table without the column.
+
+    Raises:
+        InputError: a split that the table does not hold, or a table of several without ``"test"``.
+    """
+    found = sorted(set(table["split"].astype(str))) if "split" in table else []
+    only = found[0] if len(found) == 1 else None
+    if split is None and len(found) < 2:
+        return table, only
+    chosen = split or "test"
+    if chosen == "all":
+        return table, only
+    if chosen not in found:
+        raise InputError(
+            f"Found no rows of split {chosen!r}; found "
+            + (f"the splits {', '.join(found)}" if found else "no column split")
+            + ". Choose one with split= (--split), or all rows with 'all'."
+        )
+    return table[table["split"].astype(str) == chosen].reset_index(drop=True), chosen
+
+
 def _finite(table: pd.DataFrame, name: str) -> pd.Series:
     """One column as floats; raises InputError naming the first id without a finite number."""
     numbers = pd.to_numeric(table[name], errors="coerce").astype("float64")
@@ -111,6 +142,17 @@ def _check_months(ages: pd.Series) -> None:
             "expected months. Multiply ages and predictions by 12; if these are infants and the "
             "unit is months, pass infants=True (--infants)."
         )
+
+
+def split_notes(table: pd.DataFrame) -> list[str]:
+    """That a table's rows are of several splits, with the number of each, or nothing."""
+    if "split" not in table:
+        return []
+    counts = table["split"].astype(str).value_counts(sort=False)
+    if len(counts) < 2:
+        return []
+    told = ", ".join(f"{split} {n:,}" for split, n in counts.items())
+    return [f"Rows of several splits are scored together: {told}."]
 
 
 def unit_notes(table: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from boneage_lib.evaluation.groups import AGE_BANDS_MONTHS
-from boneage_lib.evaluation.intervals import bootstrap_interval
+from boneage_lib.evaluation.intervals import SMALLEST_STRATUM, bootstrap_interval
 from boneage_lib.evaluation.registration import mean_place, moved, place, silhouette
 from boneage_lib.evaluation.windows import MAP_SIDE, resized
 
@@ -81,7 +81,8 @@ def saliency_numbers(
 
     Args:
         seen: of radiographs that stand for the test set.
-        cases: of the radiographs that were occluded.
+        cases: of the radiographs that were occluded, those with the worst errors: what their
+            correlation is says nothing of others.
         covered: their `occlusion`.
         seed: seed of the bootstraps.
 
@@ -91,7 +92,7 @@ def saliency_numbers(
         picture that it takes up, which a network that looks anywhere would reach; ``cases``; and
         ``rank_correlation``, the mean over them of Spearman's correlation between Grad-CAM and
         occlusion, both signed. The shares and the correlation have a 95 % bootstrap interval
-        ``…_ci`` over radiographs, None for fewer than two.
+        ``…_ci`` over radiographs, None for fewer than 10, of which a bootstrap shows too little.
     """
     inside, area = [], []
     for image, strength in zip(seen.images, seen.strength, strict=True):
@@ -112,6 +113,7 @@ def saliency_numbers(
         ("rank_correlation", correlations),
     ):
         numbers[name] = float(np.mean(values)) if values else None
-        interval = bootstrap_interval(np.array(values), seed=seed) if values else None
+        enough = len(values) >= SMALLEST_STRATUM
+        interval = bootstrap_interval(np.array(values), seed=seed) if enough else None
         numbers[f"{name}_ci"] = None if interval is None else list(interval)
     return numbers

@@ -7,7 +7,7 @@ the answers to one radiograph lie apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.errors import InputError
-from boneage_lib.evaluation.ensemble import combine, ensembles_of
+from boneage_lib.evaluation.ensemble import Weights, combine, ensembles_of, less_members
 from boneage_lib.evaluation.few_values import spread_interval, student_interval
 from boneage_lib.evaluation.intervals import bootstrap_interval
 from boneage_lib.evaluation.predictions import align
@@ -48,7 +48,10 @@ def seed_study(
         validation less train, and its Student's interval ``gap_months_ci``. For ensembles
         ``steadiest_member``, the member with the least deviation, and
         ``deviation_difference_months``, the ensemble's less that member's, with
-        ``deviation_difference_months_ci``.
+        ``deviation_difference_months_ci``, over radiographs with these seeds as they are. And with
+        Student's intervals over seeds, paired by seed, ``gap_less_members_months``, the gap less
+        its members' mean by the ensemble's weights of that seed, and ``gap_less_smallest_months``,
+        less that of ``smallest_gap_member``.
 
     Raises:
         InputError: fewer than two seeds that all networks have, or tables that do not match.
@@ -57,7 +60,7 @@ def seed_study(
     if len(seeds) < 2:
         raise InputError(f"Found the seeds {seeds} in all networks; expected two or more.")
     answers: dict[str, list[pd.DataFrame]] = {}
-    members: dict[str, list[str]] = {name: [] for name in tables}
+    members: dict[str, list[Weights]] = {name: [] for name in tables}  # of each seed
     for number in seeds:
         own = align({name: of_network[number] for name, of_network in tables.items()})
         validation = {name: t[t["split"] == "validation"] for name, t in own.items()}
@@ -66,9 +69,10 @@ def seed_study(
             answers.setdefault(name, []).append(table)
         for name, _, weights in ensembles_of(list(own), fitted, normalizer):
             answers.setdefault(name, []).append(combine(own, weights, normalizer))
-            members[name] = list(weights)
+            members.setdefault(name, []).append(weights)
     records: list[dict[str, Any]] = []
     apart: dict[str, np.ndarray] = {}
+    gaps: dict[str, np.ndarray] = {}  # months, by seed
     for name, of_seeds in answers.items():
         aligned = list(align({f"{name} {k}": t for k, t in enumerate(of_seeds)}).values())
         split = aligned[0]["split"].to_numpy()
@@ -89,18 +93,40 @@ def seed_study(
         }
         if {"train", "validation"} <= set(split):
             train, held = (errors[:, split == s].mean(axis=1) for s in ("train", "validation"))
-            gaps = (held - train).tolist()
-            record |= {
-                "gap_months": float(np.mean(gaps)),
-                "gap_months_ci": student_interval(gaps, confidence),
-            }
+            gaps[name] = held - train
+            record |= _over("gap_months", gaps[name], confidence)
         if members[name]:
-            steadiest = min(members[name], key=lambda member: float(apart[member].mean()))
+            steadiest = min(members[name][0], key=lambda member: float(apart[member].mean()))
             less = apart[name] - apart[steadiest]
             record["steadiest_member"] = steadiest
             record |= _mean("deviation_difference_months", less, seed, confidence)
+            if name in gaps:
+                record |= _gap_less_members(name, gaps, members[name], confidence)
         records.append(record)
     return pd.DataFrame(records)
+
+
+def _gap_less_members(
+    name: str, gaps: Mapping[str, np.ndarray], weights: Sequence[Weights], confidence: float
+) -> dict[str, Any]:
+    """An ensemble's gap less its members', seed by seed."""
+    by_seed = [
+        less_members(gaps[name][k], {member: gaps[member][k] for member in own}, own)
+        for k, own in enumerate(weights)
+    ]
+    smallest = min(weights[0], key=lambda member: float(gaps[member].mean()))
+    return {
+        "smallest_gap_member": smallest,
+        **_over("gap_less_members_months", [float(found[""]) for found in by_seed], confidence),
+        **_over(
+            "gap_less_smallest_months", [float(found[smallest]) for found in by_seed], confidence
+        ),
+    }
+
+
+def _over(key: str, values: Iterable[float], confidence: float) -> dict[str, Any]:
+    found = [float(value) for value in values]
+    return {key: float(np.mean(found)), f"{key}_ci": student_interval(found, confidence)}
 
 
 def _mean(key: str, values: np.ndarray, seed: int, confidence: float) -> dict[str, Any]:

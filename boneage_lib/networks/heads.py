@@ -100,6 +100,8 @@ def network(name: str) -> Network:
 
 #: Spread that `FeatureScale` gives features: about that of pretrained bases' pooled features.
 FEATURE_SPREAD = 0.3
+#: Channels whose moments `FeatureScale` computes at a time.
+CHANNELS_AT_A_TIME = 64
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,16 @@ class FeatureScale:
     @classmethod
     def fit(cls, features: np.ndarray) -> FeatureScale:
         """From features (..., channels) to a mean of 0 and a standard deviation of 0.3 overall."""
-        flat = np.asarray(features, dtype="float64").reshape(-1, features.shape[-1])
-        spread = float(np.sqrt(flat.var(axis=0).mean()))
-        return cls(flat.mean(axis=0), FEATURE_SPREAD / (spread or 1.0))
+        flat = features.reshape(-1, features.shape[-1])
+        # A few channels at a time: all maps in double precision would take gigabytes.
+        blocks = (
+            flat[:, start : start + CHANNELS_AT_A_TIME].astype("float64")
+            for start in range(0, flat.shape[1], CHANNELS_AT_A_TIME)
+        )
+        moments = [(block.mean(axis=0), block.var(axis=0)) for block in blocks]
+        mean, variance = (np.concatenate(of_each) for of_each in zip(*moments, strict=True))
+        spread = float(np.sqrt(variance.mean()))
+        return cls(mean, FEATURE_SPREAD / (spread or 1.0))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Scaled features, float32, of the shape given."""

@@ -45,38 +45,41 @@ def measured_claims(run_results: Results) -> list[Claim]:
 
     On a synthetic cohort, or with backbones of random weights, the numbers are shown and every
     verdict is "not testable on this run"; so it is where the run lacks what a claim needs. Claims
-    that set networks side by side can be tested on fewer radiographs than the paper's; printed
-    errors cannot.
+    that set networks side by side can be tested on fewer or smaller radiographs than the paper's,
+    and say so; printed errors cannot.
 
     Args:
         run_results: ``cohort_kind`` ("synthetic" or "rsna"), ``weights`` ("random", or where the
-            backbones' weights came from), ``n_train`` (training radiographs), and as far as the run
-            made them:
+            backbones' weights came from), ``n_train`` (training radiographs), ``image_size`` (their
+            side in pixels), and as far as the run made them:
 
             - ``metrics``: {network: ``test`` and, with repeats, ``test_resampled``, `evaluate`'s
               numbers; ``seeds``, see `boneage_lib.report.results.over_seeds`}
             - ``paired``: records of `compare_all` on test
-            - ``regions``: the same on parts of the age axis, with ``region`` "edge" or "center"
+            - ``regions``: the same on parts of the age axis, with ``region`` (a key of
+              `boneage_lib.paper.region_claims.REGIONS`) and, where there are several seeds,
+              ``over_seeds``: point, low and high
             - ``error_correlation``: {network: {network: r}} on test
             - ``age_weighted``: {network: mean absolute error with every age band alike, months}
             - ``rulers``: {network: ``rmse_z`` by train's mean and standard deviation and
               ``rmse_z_own`` by the resampled test set's own}
-            - ``histories``: {network: ``val_loss`` and ``learning_rate``, lists over epochs}
+            - ``histories``: {network: ``val_loss`` and ``learning_rate``, lists over epochs, and
+              where there are several seeds ``val_loss_of_seeds``, a list for each}
+            - ``frequent``: {network: ``difference_months`` and ``…_ci``, errors on test of ages
+              that are frequent in training less those of the others}
             - ``settings``: {network: its settings}
-            - ``ensemble``: records of `ensemble_study`; ``ensemble_robustness``: records with
-              ``name``, ``increase_difference_months`` and its ``…_ci``, ``best_member``;
-              ``ensemble_over_seeds``: the same with ``deviation_difference_months`` and
-              ``steadiest_member``
-            - ``patch_size_study``: records with ``patch_size`` (pixels), ``loss`` (z²) and
-              ``mae_months`` on validation, perhaps with ``low`` and ``high``; ``patch_size_fair``:
-              the same with ``seed``, after equal numbers of updates
+            - ``ensemble``: records of `ensemble_study`; ``ensemble_robustness``: the second table
+              of `ensemble_robustness`; ``ensemble_over_seeds``: records of `seed_study`
+            - ``patch_size_study``: records with ``patch_size`` (pixels), ``patch_count``, ``loss``
+              (z²) and ``mae_months`` on validation, perhaps with ``low`` and ``high``;
+              ``patch_size_fair``: the same with ``seed``, after equal numbers of updates
             - ``patches_at_test``: records with ``places`` ("random" or "grid"), ``patches``,
               ``combined`` ("mean" or "median"), ``mae_months``, ``lowest`` and ``highest`` over
               draws, and ``difference_months``, ``difference_low``, ``difference_high`` to three
               random patches
-            - ``ablations``: {``schedules``, ``resampling``, ``input_form``: {``n``, ``arms``: {arm:
-              ``seed`` and ``updates``, lists, and but for the first arm ``difference_months`` to it
-              and its ``interval``}}}
+            - ``ablations``: {``schedules``, ``resampling``, ``input_form``: {``network``, ``n``,
+              ``arms``: {arm: ``seed`` and ``updates``, lists, and but for the first arm
+              ``difference_months`` to it and its ``interval``}}}
     """
     claims = in_order(
         [

@@ -33,7 +33,7 @@ def difference(run_results: Results, a: str, b: str) -> Difference | None:
         if ci is None or {record["a"], record["b"]} != {a, b}:
             continue
         point, (low, high) = record["difference_months"], ci
-        return (point, low, high) if record["a"] == a else (-point, -high, -low)
+        return (point, low, high) if record["a"] == a else turned((point, low, high))
     return None
 
 
@@ -63,10 +63,51 @@ def seeds_of(run_results: Results, network: str, split: str = "test") -> dict[st
     return {"seed": seeds["seed"], "mae_months": seeds[split]["mae_months"]}
 
 
+#: Fewer say little of how much other seeds would have changed.
+ENOUGH_SEEDS = 5
+#: Said of a result that one training of each network gave.
+ONE_SEED = "One seed: how much the training's luck weighs is not in it."
+
+
+def judged(run_results: Results, a: str, b: str) -> tuple[list[Difference], str] | None:
+    """What there is to judge "a errs less than b" by: test radiographs and, if several, seeds.
+
+    Returns:
+        MAE of a minus b, months, with an interval over test radiographs, then over seeds where both
+        have two or more in common; and both in words. None where the run does not compare the two.
+    """
+    on_test = difference(run_results, a, b)
+    if on_test is None:
+        return None
+    seeds = over_seeds(seeds_of(run_results, a), seeds_of(run_results, b))
+    known = [on_test] if seeds is None else [on_test, seeds]
+    return known, both(known)
+
+
+def turned(found: Difference) -> Difference:
+    """The difference of b and a from that of a and b."""
+    point, low, high = found
+    return -point, -high, -low
+
+
+def capped(verdict: Verdict, most: Verdict = Verdict.APPROXIMATELY) -> Verdict:
+    """A verdict in a claim's favor where the evidence reaches for no more than ``most``.
+
+    From best to least: confirmed, approximately, ambiguous. Others stay as they are.
+    """
+    favor = (Verdict.CONFIRMED, Verdict.APPROXIMATELY, Verdict.AMBIGUOUS)
+    return max(verdict, most, key=favor.index) if verdict in favor else verdict
+
+
 def told(found: Difference) -> str:
     """A difference in words: ``-1.20 months (-2.00 to -0.40)``."""
     point, low, high = found
     return f"{point:+.2f} months ({low:+.2f} to {high:+.2f})"
+
+
+def both(known: Sequence[Difference]) -> str:
+    """A difference over radiographs, and over seeds where there are several, in words."""
+    return ", over seeds ".join(told(each) for each in known)
 
 
 def lower_error(differences: Sequence[Difference]) -> tuple[Verdict, str]:
@@ -85,46 +126,49 @@ def compared(
 ) -> dict[str, Any]:
     """The measured half of a claim that a network has a lower, or higher, error than others.
 
-    ``value`` and ``interval`` are those of the comparison that supports the claim least.
+    Judged by radiographs and, where there are several, by seeds. ``value`` and ``interval`` are
+    those of the comparison on test that supports the claim least.
     """
-    known = {}
+    texts, on_test, known, alone = [], [], [], False
     for other in others:
-        found = difference(run_results, network, other)
+        found = judged(run_results, network, other)
         if found is None:
             return absent(f"paired difference of {TITLES[network]} and {TITLES[other]}")
-        known[other] = found
-    sign = 1 if claimed == "lower" else -1
-    weakest = max(known.values(), key=lambda found: sign * found[0])
-    verdict, reason = lower_error(
-        [found if sign > 0 else (-found[0], -found[2], -found[1]) for found in known.values()]
-    )
+        texts.append(f"{found[1]} against {TITLES[other]}")
+        on_test.append(found[0][0])
+        known += found[0]
+        alone |= len(found[0]) == 1
+    lower = claimed == "lower"
+    weakest = (max if lower else min)(on_test)
+    verdict, reason = lower_error(known if lower else [turned(found) for found in known])
     return {
-        "measured": "; ".join(
-            f"{point:+.2f} months against {TITLES[other]} ({low:+.2f} to {high:+.2f})"
-            for other, (point, low, high) in known.items()
-        ),
+        "measured": "; ".join(texts),
         "value": weakest[0],
         "interval": weakest[1:],
         "verdict": verdict,
-        "reason": f"Claimed: {claimed} error; {reason}. {trained_on(run_results)}",
+        "reason": f"Claimed: {claimed} error; {reason}. {trained_on(run_results, alone)}",
     }
 
 
-def trained_on(run_results: Results) -> str:
-    """A sentence that says on how many radiographs a result rests."""
-    n_train = run_results.get("n_train")
-    return (
-        f"Trained on {'an unknown number of' if n_train is None else f'{n_train:,}'} radiographs."
-    )
+def trained_on(run_results: Results, one_seed: bool = False) -> str:
+    """On how many radiographs of which size a result rests, and whether on one seed alone."""
+    n_train, side = run_results.get("n_train"), run_results.get("image_size")
+    number = "an unknown number of" if n_train is None else f"{n_train:,}"
+    size = "unknown size" if side is None else f"{side} px"
+    text = f"Trained on {number} radiographs of {size}."
+    return f"{text} {ONE_SEED}" if one_seed else text
 
 
-def no_gain(found: Difference) -> tuple[Verdict, str]:
-    """Verdict on "the first has no lower error than the second", from their difference."""
-    point, low, high = found
-    if low > 0:
-        return Verdict.CONFIRMED, "the interval lies above zero: its error is larger"
-    if high < 0:
-        return Verdict.CONTRADICTED, "the interval lies below zero: its error is smaller"
-    if point >= 0:
-        return Verdict.APPROXIMATELY, "the interval includes zero"
-    return Verdict.AMBIGUOUS, "the interval includes zero, and the error is smaller on average"
+def no_gain(*differences: Difference) -> tuple[Verdict, str]:
+    """Verdict on "the first has no lower error than the second", from their differences.
+
+    Args:
+        differences: of the same two, over radiographs and perhaps over seeds.
+    """
+    if all(low > 0 for _, low, _ in differences):
+        return Verdict.CONFIRMED, "every interval lies above zero: its error is larger"
+    if any(high < 0 for _, _, high in differences):
+        return Verdict.CONTRADICTED, "an interval lies below zero: its error is smaller"
+    if all(point >= 0 for point, _, _ in differences):
+        return Verdict.APPROXIMATELY, "an interval includes zero"
+    return Verdict.AMBIGUOUS, "an interval includes zero, and the error is smaller on average"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from boneage_lib.data.histogram import load_histogram, table1
 from boneage_lib.data.normalization import Ages, normalization_floor, perfect_predictor_floor
@@ -118,7 +119,37 @@ def _table_1(histogram: pd.DataFrame) -> list[Claim]:
             by_match([youngest == low, oldest == high]),
             "Holds over the three splits together; the test set alone is narrower.",
         ),
+        _similar(histogram),
     ]
+
+
+def _similar(histogram: pd.DataFrame) -> Claim:
+    """Whether validation and test have train's ages and sexes."""
+    months, sexes = {}, {}
+    for split in TABLE_1:
+        rows = histogram[histogram["split"] == split]
+        months[split] = np.repeat(rows["months"].to_numpy(float), rows["count"].to_numpy())
+        sexes[split] = [int(rows.loc[rows["female"] == f, "count"].sum()) for f in (0, 1)]
+    texts, distances, alike = [], [], []
+    for split in ("validation", "test"):
+        ages = stats.ks_2samp(months["train"], months[split])
+        sex = stats.chi2_contingency([sexes["train"], sexes[split]])
+        texts.append(
+            f"{split} against train: cumulative shares of age differ by up to "
+            f"{ages.statistic:.3f} (p {ages.pvalue:.2g}), sex p {sex.pvalue:.2g}"
+        )
+        distances.append(float(ages.statistic))
+        alike.append(min(ages.pvalue, sex.pvalue) >= 0.05)
+    return stated(
+        "similar-trend",
+        "Kolmogorov-Smirnov test of RSNA's ages and χ² test of their sexes, each split against "
+        "train.",
+        "; ".join(texts),
+        max(distances),
+        None,
+        by_match(alike),
+        "A split is similar where neither test finds a difference at 0.05.",
+    )
 
 
 def _resampling(histogram: pd.DataFrame) -> list[Claim]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,21 +19,53 @@ def patch_claims(run_results: Results) -> list[Claim]:
     return [_losses(run_results), _errors(run_results), _at_test(run_results)]
 
 
+#: A row of Table 5 at a run's image size: side of the patches (pixels) and how many of them.
+Setting = tuple[int, int]
+Record = Mapping[str, Any]
+
+
+def _settings(records: Iterable[Record], key: str) -> dict[Setting, list[Record]]:
+    """Records that hold ``key`` by setting, the smallest patches first."""
+    found: dict[Setting, list[Record]] = {}
+    for record in records:
+        if record.get(key) is not None:
+            setting = int(record["patch_size"]), int(record["patch_count"])
+            found.setdefault(setting, []).append(record)
+    return dict(sorted(found.items()))
+
+
+def _named(setting: Setting) -> str:
+    size, count = setting
+    return f"{count} of {size}²"
+
+
+def _alike(settings: Iterable[Setting]) -> dict[str, Any]:
+    """Verdict and reason where two settings have patches of one size: none is then "larger"."""
+    sizes = [size for size, _ in settings]
+    least = min(sizes)
+    if len(set(sizes)) == len(sizes):
+        return {}
+    return {
+        "verdict": Verdict.NOT_TESTABLE,
+        "reason": f"On radiographs this small several of Table 5's settings have patches of "
+        f"{least}², the least side that ResNet50 takes.",
+    }
+
+
 def _losses(run_results: Results) -> Claim:
+    settings = _settings(run_results.get("patch_size_study") or (), "loss")
     losses = {
-        int(record["patch_size"]): float(record["loss"])
-        for record in run_results.get("patch_size_study") or ()
-        if record.get("loss") is not None
+        setting: float(np.mean([row["loss"] for row in rows])) for setting, rows in settings.items()
     }
     half: dict[str, Any]
     if len(losses) < 2:
         half = absent("training losses by patch size")
     else:
-        sizes = sorted(losses)
-        values = [losses[size] for size in sizes]
-        rank = float(stats.spearmanr(sizes, values).statistic) if len(sizes) > 2 else None
+        values = list(losses.values())
+        sizes = [size for size, _ in losses]
+        rank = float(stats.spearmanr(sizes, values).statistic) if len(set(sizes)) > 2 else None
         half = {
-            "measured": "; ".join(f"{size}²: {losses[size]:.3f}" for size in sizes)
+            "measured": "; ".join(f"{_named(s)}: {loss:.3f}" for s, loss in losses.items())
             + " z²"
             + ("" if rank is None else f"; rank correlation {rank:+.2f}"),
             "value": values[-1] - values[0],
@@ -44,7 +76,7 @@ def _losses(run_results: Results) -> Claim:
             "reason": "Asked for: a loss that falls with every step in size; the lowest for the "
             "largest alone is approximate. One training; a loss of single patches, not of "
             "radiographs.",
-        }
+        } | _alike(losses)
     return stated(
         "patch-losses", test="Mean training loss of single patches over one epoch.", **half
     )
@@ -52,26 +84,26 @@ def _losses(run_results: Results) -> Claim:
 
 def _errors(run_results: Results) -> Claim:
     fair = run_results.get("patch_size_fair") or ()
-    records = fair or run_results.get("patch_size_study") or ()
-    by_size: dict[int, list[Mapping[str, Any]]] = {}
-    for record in records:
-        if record.get("mae_months") is None:
-            continue
-        by_size.setdefault(int(record["patch_size"]), []).append(record)
+    settings = _settings(fair or run_results.get("patch_size_study") or (), "mae_months")
     half: dict[str, Any]
-    if len(by_size) < 2:
+    if len(settings) < 2:
         half = absent("errors by patch size")
     else:
-        half = _by_size(by_size) | {
-            "reason": "Asked for: a lower error for the largest patches than for every other size, "
-            "over seeds (with one seed, by radiographs); lowest on average alone is approximate. "
-            + (
-                "Equal numbers of updates and of patches a batch."
-                if fair
-                else "One epoch of each setting, as in the paper: batches grow with the number of "
-                "patches."
-            )
-        }
+        half = (
+            _by_setting(settings)
+            | {
+                "reason": "Asked for: a lower error for the largest patches than for every other "
+                "size, over seeds (with one seed, by radiographs); lowest on average alone is "
+                "approximate. "
+                + (
+                    "Equal numbers of updates and of patches a batch."
+                    if fair
+                    else "One epoch of each setting, as in the paper: batches grow with the number "
+                    "of patches."
+                )
+            }
+            | _alike(settings)
+        )
     return stated(
         "small-patches-worse",
         test="Mean absolute error of validation radiographs by patch size, over seeds.",
@@ -79,48 +111,47 @@ def _errors(run_results: Results) -> Claim:
     )
 
 
-def _by_size(by_size: Mapping[int, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Errors of the largest patches against every other size, paired by seed where it can be."""
-    sizes = sorted(by_size)
-    errors = {size: [float(row["mae_months"]) for row in by_size[size]] for size in sizes}
-    means = {size: float(np.mean(errors[size])) for size in sizes}
-    largest = sizes[-1]
+def _by_setting(settings: Mapping[Setting, Sequence[Record]]) -> dict[str, Any]:
+    """Errors of the largest patches against every other setting, by seed where it can be."""
+    errors = {s: [float(row["mae_months"]) for row in rows] for s, rows in settings.items()}
+    means = {setting: float(np.mean(values)) for setting, values in errors.items()}
+    *others, largest = settings
     arms = {
-        size: {
-            "seed": [int(row.get("seed", number)) for number, row in enumerate(by_size[size])],
-            "mae_months": errors[size],
+        setting: {
+            "seed": [int(row.get("seed", number)) for number, row in enumerate(rows)],
+            "mae_months": errors[setting],
         }
-        for size in sizes
+        for setting, rows in settings.items()
     }
-    differences = {size: over_seeds(arms[largest], arms[size]) for size in sizes[:-1]}
-    known = [found for found in differences.values() if found is not None]
+    differences = [over_seeds(arms[largest], arms[other]) for other in others]
+    known = [found for found in differences if found is not None]
     measured = "; ".join(
-        f"{size}²: {means[size]:.1f} ({len(errors[size])} seed"
-        f"{'' if len(errors[size]) == 1 else 's'})"
-        for size in sizes
+        f"{_named(setting)}: {means[setting]:.1f} ({len(values)} seed"
+        f"{'' if len(values) == 1 else 's'})"
+        for setting, values in errors.items()
     )
     interval = None
-    if len(known) == len(sizes) - 1:
+    if len(known) == len(others):
         verdict, _ = lower_error(known)
         weakest = max(known, key=lambda each: each[0])
         value, interval = weakest[0], weakest[1:]
-        measured += f" months; {largest}² less the next best {told(weakest)}"
+        measured += f" months; {_named(largest)} less the next best {told(weakest)}"
     else:
-        value = means[largest] - min(means[size] for size in sizes[:-1])
+        value = means[largest] - min(means[other] for other in others)
         measured += " months"
         if value >= 0:
             verdict = Verdict.CONTRADICTED
         else:
-            verdict = Verdict.CONFIRMED if _apart(by_size, largest) else Verdict.APPROXIMATELY
+            verdict = Verdict.CONFIRMED if _apart(settings, largest) else Verdict.APPROXIMATELY
     return {"measured": measured, "value": value, "interval": interval, "verdict": verdict}
 
 
-def _apart(by_size: Mapping[int, Sequence[Mapping[str, Any]]], largest: int) -> bool:
-    """True where the largest patches' interval ends below that of every other size begins."""
-    if not all({"low", "high"} <= set(row) for rows in by_size.values() for row in rows):
+def _apart(settings: Mapping[Setting, Sequence[Record]], largest: Setting) -> bool:
+    """True where the largest patches' interval ends below where that of every other begins."""
+    if not all({"low", "high"} <= set(row) for rows in settings.values() for row in rows):
         return False
-    high = max(float(row["high"]) for row in by_size[largest])
-    others = [row for size, rows in by_size.items() if size != largest for row in rows]
+    high = max(float(row["high"]) for row in settings[largest])
+    others = [row for setting, rows in settings.items() if setting != largest for row in rows]
     return all(high < float(row["low"]) for row in others)
 
 

@@ -41,16 +41,18 @@ def _table_6() -> list[Claim]:
         ),
         stated(
             "table-6-p-value",
-            f"√(1 - MSE), R² = 1 - MSE, and the p-value of a correlation as printed at n = "
-            f"{test_size}.",
-            f"√(1 - MSE) = {', '.join(f'{r:.3f}' for r in implied_r)}; R² = "
+            "Pearson's r that the MSE in z implies: √(1 - MSE) if predictions are least-squares "
+            "ones, 1 - MSE/2 if they vary as much as the truth; R² = 1 - MSE; and the p-value of a "
+            f"correlation as printed at n = {test_size}.",
+            f"√(1 - MSE) = {', '.join(f'{r:.3f}' for r in implied_r)}; 1 - MSE/2 = "
+            f"{', '.join(f'{1 - row.mse / 2:.3f}' for row in TABLE_6.values())}; R² = "
             f"{', '.join(f'{1 - row.mse:.2f}' for row in TABLE_6.values())}; p-values of such "
             f"correlations are {max(p_of_r):.0e} and less",
             max(p_of_r),
             None,
             Verdict.CONTRADICTED if looks_like_r and max(p_of_r) < 0.001 else Verdict.AMBIGUOUS,
-            "The column is Pearson's correlation r of z-scores of unit variance, mislabeled; its "
-            "own p-values vanish.",
+            "The column is what Pearson's correlation r comes to with such errors where the true "
+            "z-scores have unit variance, mislabeled; its own p-values vanish.",
         ),
         stated(
             "promised-metrics",
@@ -90,8 +92,11 @@ def _ensemble() -> list[Claim]:
             f"(1 - {total:g})² = {floor:.2f} against {best} for ResNet50 alone",
             floor,
             None,
-            Verdict.CONTRADICTED if floor > best else Verdict.AMBIGUOUS,
-            "With the weights as printed even perfect members do worse than the best network of "
-            "Table 6, which has no row for the ensemble.",
+            Verdict.AMBIGUOUS if floor > best else Verdict.NOT_TESTABLE,
+            f"Contradicted only if the weights were not divided by their sum of {total:g}: then "
+            "even perfect members do worse than the best network of Table 6, which has no row for "
+            "the ensemble."
+            if floor > best
+            else "Arithmetic leaves room for it; only predictions can decide.",
         ),
     ]

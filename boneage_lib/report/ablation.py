@@ -31,8 +31,8 @@ def show_ablation(
 ) -> Any:
     """Train the arms of an ablation, keep what came of it, and show it.
 
-    With ``seeds`` 0 nothing is trained, and the study of real radiographs is shown where it is
-    kept.
+    With ``seeds`` 0 nothing is trained, what an earlier run left in the folder is deleted, and the
+    study of real radiographs is shown where it is kept.
 
     Args:
         run: whose bank, checkpoints and results are used.
@@ -51,6 +51,8 @@ def show_ablation(
         )
         found, on = keep_ablation(run, study, table), "this run"
     else:
+        # Of an earlier run in this folder, whose numbers would enter the ledger of this one.
+        (run.results / "ablations" / f"{study}.json").unlink(missing_ok=True)
         kept = project_root() / "results" / REAL_STUDY / "ablations" / f"{study}.json"
         if not kept.is_file():
             return Markdown(f"Left out of this run (`ablation_seeds = 0`), and {NOT_MEASURED}.")
@@ -96,12 +98,6 @@ def keep_ablation(run: Run, study: str, table: pd.DataFrame) -> dict[str, Any]:
             found["arms"][name] |= _less(rows, first)
     run.write_json(f"ablations/{study}.json", found)
     return found
-
-
-def read_ablations(run: Run) -> dict[str, Any]:
-    """All ablations of a run by name; empty where it made none."""
-    files = sorted((run.results / "ablations").glob("*.json"))
-    return {file.stem: json.loads(file.read_text()) for file in files}
 
 
 def _less(rows: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Any]:

@@ -133,8 +133,8 @@ def saliency_sentence(numbers: dict[str, Any]) -> Any:
     if numbers["cases"]:
         correlation = share_range(numbers, "rank_correlation", 1, 2)
         sentences.append(
-            f"On the {numbers['cases']} radiographs shown, Grad-CAM and occlusion rank places "
-            f"alike with a correlation of **{correlation}**."
+            f"On the {numbers['cases']} radiographs with the worst errors, shown above, Grad-CAM "
+            f"and occlusion rank places alike with a correlation of **{correlation}**."
         )
     return Markdown(" ".join(sentences))
 

@@ -9,87 +9,17 @@ it by its digest; should a job not have run, the notebook does its work.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import TABLE_5, table_5_at
-from boneage_lib.report.profile import notebook_parameters
+from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, check, parameters_of, plan_of
 from boneage_lib.report.provenance import environment
-from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
+from boneage_lib.report.run import NOTEBOOK_OF, Run
 
-if TYPE_CHECKING:  # Keras takes seconds to load.
-    from boneage_lib.training import Settings
-
-#: The notebooks that train, and the network of each.
-NETWORK_OF = {notebook: network for network, notebook in NOTEBOOK_OF.items()}
-PATCH_STUDY = "07_patch_size_study"
-#: Arms of ablations that no other arm or training of the run equals, by notebook.
-OWN_ARMS = {
-    "04_xception": (
-        *(f"schedules-{name}" for name in ("plateau", "sawtooth", "exponential", "constant")),
-        "resampling-as_it_is",
-    ),
-    "06_resnet50_patches": ("input_form-tf",),
-}
-#: Arms that need features no other training of the run needs.
-OWN_FEATURES = (".arm.input_form-tf",)
-#: Parameters of a notebook that go to `boneage_lib.training.train` beside the settings.
-_PASSED_ON = ("keep_maps", "input_form")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a notebook trains, from its parameters.
-
-    Attributes:
-        settings: of the first training.
-        seeds: how many trainings.
-        weights: of the bases.
-        more: further arguments of `boneage_lib.training.train`.
-    """
-
-    settings: Settings
-    seeds: int
-    weights: str
-    more: dict[str, Any]
-
-
-def plan_of(notebook: str, settings: dict[str, Any]) -> Plan:
-    """A notebook's trainings under the settings of a run (see `boneage_lib.report.profile`)."""
-    from boneage_lib.training import Settings
-
-    parameters = _parameters(notebook, settings)
-    return Plan(
-        Settings.named_in(parameters),
-        parameters.get("seeds", 1),
-        settings["weights"],
-        {name: parameters[name] for name in _PASSED_ON if name in parameters},
-    )
-
-
-def check(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
-    """Refuse before anything long what would fail later: settings, weights, room for all banks."""
-    from boneage_lib.networks import network
-    from boneage_lib.training import bank_room, check_trainable
-    from boneage_lib.training.feature_bank import check_room
-
-    cohort = run.cohort()
-    needed = {}
-    for notebook, name in NETWORK_OF.items():
-        plan = plan_of(notebook, settings)
-        check_trainable(network(name), cohort, plan.settings, plan.weights)
-        if plan.settings.engine == "bank":
-            keep_maps = plan.more.get("keep_maps", False)
-            needed[name] = bank_room(
-                name, cohort, plan.settings, plan.seeds, plan.weights, keep_maps
-            )
-    if plan_of("04_xception", settings).more["keep_maps"]:
-        needed.pop("xception", None)  # the attention network's bank is the same
-    present = sum(file.stat().st_size for file in run.bank.rglob("*.npy"))
-    check_room(run.bank, sum(needed.values()) - present)
-    return {"bank_bytes": needed}
+#: Arms of ablations that need features no other training of the run needs, or may need some.
+OWN_FEATURES = ("input_form-", "resampling-as_it_is")
 
 
 def features(run: Run, settings: dict[str, Any], notebook: str, part: tuple[int, int]) -> None:
@@ -101,7 +31,7 @@ def features(run: Run, settings: dict[str, Any], notebook: str, part: tuple[int,
         NETWORK_OF[notebook],
         run.cohort(),
         plan.settings,
-        plan.seeds,
+        max(plan.seeds, plan.ablation_seeds),
         run.bank,
         plan.weights,
         part=part,
@@ -136,7 +66,7 @@ def arm(run: Run, settings: dict[str, Any], study: str, name: str) -> None:
         study,
         arms_of(study, cohort, plan.settings)[name],
         cohort,
-        _parameters(notebook, settings)["ablation_seeds"],
+        plan.ablation_seeds,
         run.bank,
         plan.weights,
         run.checkpoints,
@@ -195,19 +125,45 @@ def work(run: Run, settings: dict[str, Any], name: str) -> Path:
     return run.write_job(name, record)
 
 
-def _parameters(notebook: str, settings: dict[str, Any]) -> dict[str, Any]:
-    defaults = notebook_parameters(project_root() / "notebooks" / f"{notebook}.py")
-    return {**defaults, **settings["notebooks"][notebook]}
-
-
 def _part(text: str) -> tuple[int, int]:
     k, _, of = text.partition("-of-")
     return int(k), int(of)
 
 
-def trains_only_a_head(name: str) -> bool:
-    """True for a job whose features are there already: one core is enough for it."""
-    return (".seed." in name or ".arm." in name) and not name.endswith(OWN_FEATURES)
+def trains_only_a_head(name: str, settings: dict[str, Any]) -> bool:
+    """True for a job whose features are there already: one core is enough for it.
+
+    Args:
+        name: of the job, see `work`.
+        settings: of the run.
+    """
+    notebook, *kind = name.split(".")
+    match kind:
+        case ["seed", _]:
+            own_features = False
+        case ["arm", arm]:
+            own_features = arm.startswith(OWN_FEATURES)
+        case _:
+            return False
+    return parameters_of(notebook, settings)["engine"] == "bank" and not own_features
+
+
+def own_arms(notebook: str, parameters: dict[str, Any]) -> list[str]:
+    """Arms of a notebook's ablations that no other arm or training of the run equals."""
+    if not parameters.get("ablation_seeds"):
+        return []
+    if notebook == "06_resnet50_patches":
+        return ["input_form-" + ("caffe" if parameters["input_form"] == "tf" else "tf")]
+    # Arms go without early stopping. Where the network does, too, its seeds are one of them.
+    seeds_are_an_arm = (
+        parameters["stop_patience"] == 0 and parameters["ablation_seeds"] <= parameters["seeds"]
+    )
+    schedules = [
+        f"schedules-{name}"
+        for name in ("plateau", "sawtooth", "exponential", "constant")
+        if not (seeds_are_an_arm and name == parameters["schedule"])
+    ]
+    return [*schedules, "resampling-as_it_is"]
 
 
 def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
@@ -217,18 +173,17 @@ def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
         settings: of the run.
         parts: jobs that fill each bank together.
     """
-    jobs: dict[str, list[str]] = {"check": []}
+    jobs: dict[str, list[str]] = {}
     for notebook in NETWORK_OF:
-        parameters = _parameters(notebook, settings)
-        needed = ["check"]
+        parameters = parameters_of(notebook, settings)
+        needed: list[str] = []
         if parameters["engine"] == "bank":
             # The attention network's bank is that of Xception's maps, where those are kept.
             before = [job for job in jobs if job.startswith("04_xception.features.")]
             for k in range(parts):
                 name = f"{notebook}.features.{k}-of-{parts}"
-                jobs[name] = before if before and "attention" in notebook else ["check"]
+                jobs[name] = before if "attention" in notebook else []
             needed = [job for job in jobs if job.startswith(f"{notebook}.features.")]
         jobs |= {f"{notebook}.seed.{k}": needed for k in range(parameters["seeds"])}
-        if parameters.get("ablation_seeds"):
-            jobs |= {f"{notebook}.arm.{own}": needed for own in OWN_ARMS.get(notebook, ())}
-    return jobs | {f"{PATCH_STUDY}.setting.{k}": ["check"] for k in range(len(TABLE_5))}
+        jobs |= {f"{notebook}.arm.{own}": needed for own in own_arms(notebook, parameters)}
+    return jobs | {f"{PATCH_STUDY}.setting.{k}": [] for k in range(len(TABLE_5))}

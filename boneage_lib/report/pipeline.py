@@ -18,6 +18,7 @@ from boneage_lib.bases import (
     find_weights,
 )
 from boneage_lib.data.phantom_cohort import check_phantoms
+from boneage_lib.data.whole_files import remove_left
 from boneage_lib.errors import InputError
 from boneage_lib.report.devices import count_gpus
 from boneage_lib.report.execute import ENVIRONMENT
@@ -82,6 +83,10 @@ def settle(
             "profile with real ones, such as rsna-500px."
         )
     check_weights(settings["weights"])
+    # Other files in the same folder are other weights.
+    settings["weights_sha256"] = {
+        name: describe_weights(name, settings["weights"])["sha256"] for name in BASES
+    }
     return settings
 
 
@@ -144,6 +149,8 @@ def spread_out(
 def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
     """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
 
+    First up to the check of everything that will be trained, which ends the run where it fails.
+
     Args:
         run: where it runs.
         settings: see `settle`.
@@ -152,10 +159,8 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     resources = ["--resources", f"gpu={jobs['gpus']}"] if jobs["gpus"] else []
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
+    snakemake = [sys.executable, "-m", "snakemake"]
+    options = [
         "--snakefile",
         str(project_root() / "Snakefile"),
         "--directory",
@@ -179,9 +184,16 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
     if "--executor" not in extra:  # a step on another machine knows nobody here
         environment[OWNER] = str(os.getpid())
     with only_run(run) as lock:
+        for folder in (run.bank, run.checkpoints):
+            remove_left(folder)
         _write_yaml(run.parameters_file, settings)
         _write_yaml(run.jobs_file, {"jobs": jobs})
-        return subprocess.run(command, env=environment, pass_fds=[lock], check=False).returncode
+        for target in ("check", "all"):
+            command = [*snakemake, target, *options]
+            ended = subprocess.run(command, env=environment, pass_fds=[lock], check=False)
+            if ended.returncode:
+                break
+        return ended.returncode
 
 
 def _write_yaml(file: Path, content: dict[str, Any]) -> None:

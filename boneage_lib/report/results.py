@@ -56,9 +56,9 @@ def keep(
         trained: the network that stands for its kind: its model, predictions and metrics are kept.
         cohort: what it was trained on.
         weights: its base's, see `boneage_lib.bases.find_weights`.
-        others: the same network trained with other seeds, of which errors and predictions are kept:
-            where there are any, ``predictions/seeds/<network>-<seed>.csv`` holds those of each
-            seed.
+        others: the same network trained with other seeds, of which errors, predictions and
+            histories are kept: where there are any, ``<network>-<seed>.csv`` in
+            ``predictions/seeds/`` and ``histories/seeds/`` holds those of each seed.
 
     Returns:
         What ``results/<network>.json`` holds: ``data`` (see `describe_data`), ``settings``,
@@ -75,10 +75,12 @@ def keep(
     partial.replace(run.models / f"{name}.keras")
     run.write_table(f"histories/{name}.csv", trained.history, decimals=6)
     run.write_table(f"predictions/{name}.csv", trained.predictions)
-    for left in (run.predictions / "seeds").glob(f"{name}-*.csv"):
-        left.unlink()  # of an earlier run, perhaps with more seeds
+    for folder in (run.predictions, run.histories):
+        for left in (folder / "seeds").glob(f"{name}-*.csv"):
+            left.unlink()  # of an earlier run, perhaps with more seeds
     for one in [trained, *others] if others else []:
         run.write_table(seed_predictions(name, one.settings.seed), one.predictions)
+        run.write_table(seed_history(name, one.settings.seed), one.history, decimals=6)
 
     train_months = cohort.labels["boneage_months"].to_numpy()[cohort.rows("train")]
     tables = {
@@ -109,6 +111,11 @@ def keep(
 def seed_predictions(network: str, seed: int) -> str:
     """Where a run keeps the predictions of one of several seeds, by its path in the folder."""
     return f"predictions/seeds/{network}-{seed}.csv"
+
+
+def seed_history(network: str, seed: int) -> str:
+    """Where a run keeps the history of one of several seeds, by its path in the folder."""
+    return f"histories/seeds/{network}-{seed}.csv"
 
 
 def over_seeds(trainings: Sequence[Trained]) -> dict[str, Any]:

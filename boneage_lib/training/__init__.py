@@ -1,7 +1,7 @@
 """Training: settings, feature bank, heads, histories."""
 
 from boneage_lib import backend  # noqa: F401  (loads Keras quietly, before anything else does)
-from boneage_lib.training.banks import bank_room, fill_banks, of_seeds
+from boneage_lib.training.banks import fill_banks, of_seeds
 from boneage_lib.training.extraction import Extractor
 from boneage_lib.training.feature_bank import Bank, fill_bank
 from boneage_lib.training.patch_answers import PatchAnswers, patch_answers
@@ -10,6 +10,7 @@ from boneage_lib.training.patch_study import (
     patch_study,
     train_patches,
     train_patches_fairly,
+    with_patches,
 )
 from boneage_lib.training.plan import check_trainable, draw_epochs
 from boneage_lib.training.reader import Reader
@@ -25,7 +26,6 @@ __all__ = [
     "Reader",
     "Settings",
     "Trained",
-    "bank_room",
     "check_trainable",
     "draw_epochs",
     "fair_patch_study",
@@ -38,4 +38,5 @@ __all__ = [
     "train_patches",
     "train_patches_fairly",
     "train_seeds",
+    "with_patches",
 ]

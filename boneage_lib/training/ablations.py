@@ -1,7 +1,8 @@
 """What the paper says helps or does not, tried with everything else held the same.
 
 Each ablation trains one network in several arms over the same seeds, and looks at the error of the
-same untouched validation radiographs in months. The test set is not touched.
+same validation radiographs in months: not resampled and not augmented. They also choose the epoch
+whose weights are kept, in every arm alike; no arm stops early. The test set is not touched.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _resampling(cohort: Cohort, settings: Settings) -> dict[str, Arm]:
 
 
 def _input_form(cohort: Cohort, settings: Settings) -> dict[str, Arm]:
-    return {form: Arm(settings, form) for form in ("caffe", "tf")}
+    return {form: Arm(replace(settings, stop_patience=0), form) for form in ("caffe", "tf")}
 
 
 @dataclass(frozen=True)

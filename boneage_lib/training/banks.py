@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ from boneage_lib.bases import weights_kind
 from boneage_lib.data import Cohort
 from boneage_lib.networks import Network, network
 from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.feature_bank import Bank, Progress, fill_bank, room_needed
+from boneage_lib.training.feature_bank import Bank, Progress, describe_bank, fill_bank
 from boneage_lib.training.plan import check_trainable, draw_views, held_out, recipe, side
 from boneage_lib.training.progress import reporter
 from boneage_lib.training.settings import Settings
+from boneage_lib.training.shards import Pair
 
 PARTS = ("train", "held out")
 #: What is predicted of each network, unaugmented; of the training set a sample.
@@ -136,22 +137,40 @@ def of_seeds(settings: Settings, seeds: int) -> list[Settings]:
     return [replace(settings, seed=seed) for seed in range(settings.seed, settings.seed + seeds)]
 
 
-def bank_room(
-    name: str,
+@dataclass(frozen=True)
+class Share:
+    """What some trainings look for in one bank.
+
+    Attributes:
+        bank: its own folder, which need not be there yet.
+        views: pairs of row and view.
+        looks: images that the base sees of one view.
+        map_dtype: type of the kept maps, or None where pooled features alone are kept.
+    """
+
+    bank: Path
+    views: set[Pair]
+    looks: int
+    map_dtype: str | None
+
+
+def shares(
+    spec: Network,
     cohort: Cohort,
-    settings: Settings,
-    seeds: int,
-    weights: str | Path | None = None,
+    trainings: Sequence[Settings],
+    folder: Path,
+    extractor: Extractor,
+    weights: str | Path | None,
     keep_maps: bool = False,
     splits: tuple[str, ...] = SPLITS,
-) -> int:
-    """Bytes that the whole banks of `train_seeds` take."""
-    spec = network(name)
-    shape = open_extractor(spec, cohort, settings, weights).map_shape
+) -> list[Share]:
+    """What trainings would look for in the banks that `open_banks` opens for them."""
+    found = []
     kept = map_dtype(weights) if keep_maps or not spec.pooled else None
-    total = 0
-    for part, (rows, views) in views_wanted(cohort, of_seeds(settings, seeds), splits).items():
-        looks = recipe(spec, settings, training=part == "train").looks()
-        n = len(np.unique(np.stack([rows, views]), axis=1)[0])
-        total += n * room_needed(looks, shape, kept)
-    return total
+    for part, (rows, views) in views_wanted(cohort, trainings, splits).items():
+        own = recipe(spec, trainings[0], training=part == "train")
+        seed = trainings[0].views_seed
+        bank, _ = describe_bank(folder, cohort, own, extractor, seed, kept)
+        pairs = set(zip(rows.tolist(), views.tolist(), strict=True))
+        found.append(Share(bank, pairs, own.looks(), kept))
+    return found

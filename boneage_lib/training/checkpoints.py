@@ -12,8 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-#: Plain values that callbacks remember between epochs.
-_REMEMBERED = (int, float, np.integer, np.floating)
+from boneage_lib.data.whole_files import written_whole
+
+#: What Keras' callbacks and this project's find out while they watch, beside their settings. The
+#: settings are no state: Keras itself changes some when a training begins.
+STATE = ("best", "best_epoch", "cooldown_counter", "epoch", "stopped_epoch", "wait")
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -27,8 +30,8 @@ class Checkpoint(keras.callbacks.Callback):
         folder: of this training alone; made when it is not there.
         record: everything the training depends on; leftovers of another one are not used.
         head: the part that is trained.
-        others: callbacks that remember something: plain numbers as attributes, and arrays in a list
-            called ``remembered``.
+        others: callbacks that remember something: numbers under the names in `STATE`, and arrays in
+            a list called ``remembered``. A training with others is another one.
     """
 
     def __init__(
@@ -39,7 +42,8 @@ class Checkpoint(keras.callbacks.Callback):
         others: Sequence[keras.callbacks.Callback],
     ) -> None:
         super().__init__()
-        digest = hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode())
+        whole = [record, [type(callback).__name__ for callback in others]]
+        digest = hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode())
         self.file = folder / f"{head.name}-{digest.hexdigest()[:16]}.npz"
         self.head, self.others = head, others
         self.history: dict[str, list[float]] = {}
@@ -82,16 +86,14 @@ class Checkpoint(keras.callbacks.Callback):
             values = {
                 key: value if isinstance(value, int) else float(value)
                 for key, value in vars(callback).items()
-                if isinstance(value, _REMEMBERED) and not isinstance(value, bool)
+                if key in STATE and value is not None
             }
             state["callbacks"].append({"values": values, "arrays": len(kept)})
             arrays += kept
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.file.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with written_whole(self.file) as partial, partial.open("wb") as file:
             named: dict[str, Any] = {f"a{k}": array for k, array in enumerate(arrays)}
             np.savez(file, **named, state=np.array(json.dumps(state)))
-        partial.replace(self.file)
 
     def _variables(self) -> list[Any]:
         """What training changes: the head's variables, random states included, and Adam's."""

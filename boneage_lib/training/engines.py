@@ -20,7 +20,7 @@ from boneage_lib.inputs import Recipe
 from boneage_lib.networks import FeatureScale
 from boneage_lib.training.datasets import BankBatches, Batches, Draws, StreamBatches
 from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.feature_bank import Bank
+from boneage_lib.training.feature_bank import Bank, batch_shape
 from boneage_lib.training.shards import Shards
 
 
@@ -42,6 +42,9 @@ class Engine(Protocol):
 
     def batches(self, part: str, draws: Draws, batch_size: int) -> Batches:
         """Batches of ``"train"`` or ``"held out"``."""
+
+    def at_a_time(self, part: str) -> int:
+        """Radiographs of a part that are predicted at a time, without a gradient."""
 
 
 class BankEngine:
@@ -78,6 +81,10 @@ class BankEngine:
         """See `Engine`."""
         places = self.banks[part].places(draws.rows, draws.views)
         return BankBatches(self.arrays[part], places, draws, batch_size, self.scale)
+
+    def at_a_time(self, part: str) -> int:
+        """See `Engine`; a head alone takes little memory."""
+        return 32
 
 
 class StreamingEngine:
@@ -140,6 +147,11 @@ class StreamingEngine:
         """See `Engine`."""
         recipe = self.recipes[part]
         return StreamBatches(self.cohort, draws, recipe, self.seed, batch_size, self.pool)
+
+    def at_a_time(self, part: str) -> int:
+        """See `Engine`; as many as go through the base at a time when a bank is filled."""
+        looks = self.recipes[part].looks()
+        return batch_shape(self.extractor.on_gpu, self.extractor.side, looks)[0]
 
 
 def _array(bank: Bank, pooled: bool) -> Shards:

@@ -10,24 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from boneage_lib.data import Cohort
 from boneage_lib.data.threads import n_cores
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import Recipe, view_batches
+from boneage_lib.training.digests import FEATURE_CODE, digest_of_code
 from boneage_lib.training.extraction import Extractor
-from boneage_lib.training.shards import Pair, Shards, read_shards, write_shard
+from boneage_lib.training.shards import ArrayFile, Pair, Shards, read_shards, write_shard
 
 #: Images a forward pass: large enough to keep two cores busy, small enough for 4 GiB at 500 px.
 PIXELS_A_BATCH = 8 * 500 * 500
@@ -36,6 +38,8 @@ PIXELS_A_GPU_BATCH = 64 * 500 * 500
 UNDER_WAY = 3
 #: Batches a shard: what a killed run has to do again at most.
 BATCHES_A_SHARD = 16
+#: Bytes a shard takes at most, while one is written and the next computed, and bytes under way.
+SHARD_BYTES = 2**28
 
 Progress = Callable[[int, int], None]
 Shapes = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -80,10 +84,9 @@ def fill_bank(
 ) -> Bank:
     """Open the bank of these views, computing what is not there yet, shard by shard.
 
-    A bank's folder is named after a digest of everything its features depend on (cohort, base and
-    weights, recipe, software), so that a bank is never used for anything else. It grows with what
-    is asked of it: heads of other seeds find what is there and add what they need. An interrupted
-    bank goes on from its last shard.
+    A bank is never used for anything but what it was made for, see `describe_bank`. It grows with
+    what is asked of it: heads of other seeds find what is there and add what they need. An
+    interrupted bank goes on from its last shard.
 
     Args:
         folder: parent folder of all banks.
@@ -99,33 +102,29 @@ def fill_bank(
         part: (k, of) makes only every ``of``-th shard from the ``k``-th on, as one of several jobs
             that fill a bank together.
 
+    Returns:
+        The bank: with all the views, or with what is there so far when only a part was made.
+
     Raises:
         InputError: not enough room on the disk; says how much it takes. A bank in the folder that
             was made from something else; says what differs.
     """
     pairs = sorted(set(zip(np.ravel(rows).tolist(), np.ravel(views).tolist(), strict=True)))
-    record = {
-        **extractor.spec,
-        "cohort": cohort.checksum,
-        "recipe": recipe.as_dict(),
-        "seed": seed,
-        "maps": map_dtype if maps else None,
-    }
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-    bank = folder / f"{extractor.spec['backbone']}-{digest[:16]}"
+    kept_maps = map_dtype if maps else None
+    bank, record = describe_bank(folder, cohort, recipe, extractor, seed, kept_maps)
     kinds = ("pooled", "maps") if maps else ("pooled",)
     _check_record(bank, record)
     index, arrays = read_shards(bank, kinds)
     missing = [pair for pair in pairs if pair not in index]
     if missing:
         looks = recipe.looks()
-        kept_maps = map_dtype if maps else None
         shapes = _shapes(looks, extractor.map_shape, kept_maps)
-        check_room(folder, len(missing) * room_needed(looks, extractor.map_shape, kept_maps))
+        bytes_a_view = room_needed(looks, extractor.map_shape, kept_maps)
+        check_room(folder, len(missing) * bytes_a_view)
         bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
         batch_size, images = batch_shape(extractor.on_gpu, recipe.side(cohort.size), looks)
-        count = batch_size * BATCHES_A_SHARD
+        count = batch_size * batches_a_shard(batch_size * bytes_a_view)
         # Cut from all that is asked for, so that jobs which start at other times cut alike.
         spans = [pairs[at : at + count] for at in range(0, len(pairs), count)]
         shards = [[pair for pair in span if pair not in index] for span in spans]
@@ -161,8 +160,50 @@ def fill_bank(
             if writing is not None:
                 writing.result()
         index, arrays = read_shards(bank, kinds)
-    opened = {name: Shards(parts) for name, parts in arrays.items() if parts}
-    return Bank(opened["pooled"], opened.get("maps"), index, bank)
+        if not index:  # this part has no shard, and no other part has made one yet
+            nothing = {name: [np.empty((0, *shape), t)] for name, (shape, t) in shapes.items()}
+            return _opened(nothing, index, bank)
+    return _opened(arrays, index, bank)
+
+
+def _opened(
+    arrays: Mapping[str, Sequence[np.ndarray | ArrayFile]], index: dict[Pair, int], bank: Path
+) -> Bank:
+    kept = {name: Shards(parts) for name, parts in arrays.items()}
+    return Bank(kept["pooled"], kept.get("maps"), index, bank)
+
+
+def describe_bank(
+    folder: Path,
+    cohort: Cohort,
+    recipe: Recipe,
+    extractor: Extractor,
+    seed: int,
+    map_dtype: str | None,
+) -> tuple[Path, dict[str, Any]]:
+    """A bank's own folder, and the record that its name is a digest of.
+
+    The record holds everything that features depend on: cohort, base and weights, recipe, code.
+
+    Args:
+        folder: see `fill_bank`, also for the rest.
+        cohort: where the radiographs are.
+        recipe: augmentation and patches.
+        extractor: the frozen base.
+        seed: seed of the views.
+        map_dtype: type of the kept maps, or None where pooled features alone are kept.
+    """
+    record = {
+        **extractor.spec,
+        "cohort": cohort.checksum,
+        "recipe": recipe.as_dict(),
+        "seed": seed,
+        "maps": map_dtype,
+        "code": digest_of_code(FEATURE_CODE),
+        "opencv": cv2.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    return folder / f"{extractor.spec['backbone']}-{digest[:16]}", record
 
 
 def _check_record(bank: Path, record: dict[str, Any]) -> None:
@@ -184,9 +225,8 @@ def _check_record(bank: Path, record: dict[str, Any]) -> None:
 
 
 def _write_record(bank: Path, record: dict[str, Any]) -> None:
-    partial = bank / f".bank.json.{os.getpid()}.partial"  # several jobs may begin a bank together
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(bank / "bank.json")
+    with written_whole(bank / "bank.json") as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _shapes(looks: int, map_shape: tuple[int, ...], map_dtype: str | None) -> Shapes:
@@ -230,6 +270,11 @@ def batch_shape(on_gpu: bool, side: int, looks: int) -> tuple[int, int]:
     return batch_size, batch_size * looks
 
 
+def batches_a_shard(bytes_a_batch: int) -> int:
+    """`BATCHES_A_SHARD`, or as many as `SHARD_BYTES` hold; one at least."""
+    return max(1, min(BATCHES_A_SHARD, SHARD_BYTES // bytes_a_batch))
+
+
 def features_of(
     extractor: Extractor, batches: Iterable[np.ndarray], images: int, maps: bool
 ) -> Iterator[tuple[np.ndarray, ...]]:
@@ -247,6 +292,10 @@ def features_of(
             array[: len(grey)].reshape(*batch.shape[:2], *array.shape[1:]) for array in found
         )
 
+    at_once = UNDER_WAY
+    if maps:
+        bytes_a_batch = 4 * images * math.prod(extractor.map_shape)
+        at_once = max(1, min(UNDER_WAY, SHARD_BYTES // bytes_a_batch))
     under_way: deque[Future[tuple[np.ndarray, ...]]] = deque()
     with ThreadPoolExecutor(UNDER_WAY) as pool:
         for number, batch in enumerate(batches):
@@ -254,7 +303,7 @@ def features_of(
                 yield features(batch)
                 continue
             under_way.append(pool.submit(features, batch))
-            if len(under_way) > UNDER_WAY:
+            if len(under_way) > at_once:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()

@@ -165,7 +165,7 @@ def train_patches(
     trained = train(
         "resnet50_patches",
         cohort,
-        replace(_with_patches(settings, count, size), patches_a_step=0),
+        replace(with_patches(settings, count, size), patches_a_step=0),
         bank_folder,
         weights,
         splits=("validation",),
@@ -192,7 +192,7 @@ def train_patches_fairly(
     return train_seeds(
         "resnet50_patches",
         cohort,
-        _with_patches(settings, count, size),
+        with_patches(settings, count, size),
         seeds,
         bank_folder,
         weights,
@@ -203,7 +203,8 @@ def train_patches_fairly(
     )
 
 
-def _with_patches(settings: Settings, count: int, size: int) -> Settings:
+def with_patches(settings: Settings, count: int, size: int) -> Settings:
+    """Settings of the fair study with ``count`` patches of ``size`` pixels a side: one epoch."""
     return replace(settings, epochs=1, patch_count=count, patch_size=size, evaluation_patches=count)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
 
 from boneage_lib.bases import check_size, find_weights
-from boneage_lib.data import Cohort, resample_uniformly
+from boneage_lib.data import AgeNormalizer, Cohort, resample_uniformly
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import (
     PATCHED_IMAGES,
@@ -26,14 +26,18 @@ def draw_epochs(cohort: Cohort, settings: Settings) -> np.ndarray:
     """Rows of the training radiographs in the order of use, int64 (epochs, draws).
 
     The training set is resampled once, uniformly over age and sex (section IV), and shuffled anew
-    every epoch. Without resampling every radiograph is used equally often, to within one.
+    every epoch. Without resampling an epoch is the training set; with ``epoch_draws``, epochs are
+    cut from one shuffled training set after another, so that over all of them every radiograph is
+    used equally often, to within one.
     """
     rows = cohort.rows("train")
     labels = cohort.labels.iloc[rows]
-    drawn = np.arange(len(rows))
     if settings.epoch_draws:
-        shuffled = np.random.default_rng(settings.seed).permutation(drawn)
-        drawn = np.resize(shuffled, settings.epoch_draws)
+        wanted = settings.epochs * settings.epoch_draws
+        rng = np.random.default_rng(settings.seed)
+        passes = [rng.permutation(rows) for _ in range(math.ceil(wanted / len(rows)))]
+        return np.concatenate(passes)[:wanted].reshape(settings.epochs, settings.epoch_draws)
+    drawn = np.arange(len(rows))
     if settings.draws_per_cell:
         drawn = resample_uniformly(
             labels["boneage_months"].to_numpy(),
@@ -55,13 +59,19 @@ def draw_views(cohort: Cohort, settings: Settings) -> tuple[np.ndarray, np.ndarr
     return rows, number_uses(rows, settings.views or rows.size)
 
 
-def code_digest() -> str:
-    """SHA-256 of the code that trains: what another version left half-trained is not used."""
-    digest = hashlib.sha256()
-    for folder in ("training", "networks", "inputs"):
-        for file in sorted((Path(__file__).parents[1] / folder).glob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+def fit_normalizer(cohort: Cohort, settings: Settings, rows: np.ndarray) -> AgeNormalizer:
+    """The normalizer of a training, fitted on what it trains on (section IV).
+
+    That is the resampled training set, which every epoch uses once, or the training set as it is.
+
+    Args:
+        cohort: with the ages, months.
+        settings: of the training.
+        rows: what `draw_epochs` gave.
+    """
+    # Where epochs are cut from several passes, one of them need not hold every radiograph.
+    used = cohort.rows("train") if settings.epoch_draws else rows[0]
+    return AgeNormalizer.fit(cohort.labels["boneage_months"].to_numpy()[used])
 
 
 #: Training radiographs that are predicted for each validation radiograph: their error beside the
@@ -84,6 +94,26 @@ def _predicted(cohort: Cohort, split: str) -> np.ndarray:
     if split != "train" or len(rows) <= wanted:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, wanted, replace=False))
+
+
+#: Views that a `FeatureScale` is fitted on, and bytes that their features take at most.
+VIEWS_TO_SCALE_BY = 256
+BYTES_TO_SCALE_BY = 2**28
+
+
+def few_views(rows: np.ndarray, views: np.ndarray, bytes_a_view: int) -> np.ndarray:
+    """Some of a training's distinct views, evenly spread: int64 (2, n), rows and views.
+
+    At least `VIEWS_TO_SCALE_BY` where there are so many, or as many as `BYTES_TO_SCALE_BY` hold.
+
+    Args:
+        rows: of the views, any shape.
+        views: their numbers, of the same shape.
+        bytes_a_view: what the features of one take.
+    """
+    distinct = np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)
+    n, most = distinct.shape[1], max(1, BYTES_TO_SCALE_BY // bytes_a_view)
+    return distinct[:, :: max(1, n // VIEWS_TO_SCALE_BY, math.ceil(n / most))]
 
 
 def draw_patches(settings: Settings, draws: int) -> np.ndarray:

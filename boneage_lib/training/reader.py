@@ -50,7 +50,13 @@ class Reader:
         """
         spec, settings, base = network(trained.name), trained.settings, trained.provenance["base"]
         extractor = Extractor(
-            spec.backbone, base["side"], weights, settings.views_seed, base["input_form"]
+            spec.backbone,
+            base["side"],
+            weights,
+            settings.views_seed,
+            base["input_form"],
+            "openvino" if base["runtime"].startswith("openvino") else "keras",
+            base["precision"],
         )
         count = (patches or settings.evaluation_patches) if spec.patches else 0
         return cls(

@@ -69,12 +69,18 @@ def choose_precision(precision: str, runtime: str) -> str:
 
 def describe_runtime(runtime: str, precision: str) -> dict[str, str]:
     """What computes features, as plain values: another one gives other last digits."""
-    name = keras.backend.backend() if runtime == "keras" else runtime
-    release = sys.modules[name].__version__ if name in sys.modules else version(name)
-    described = f"{name} {release.split('-')[0]}"
-    if runtime == "keras":
-        described = f"keras {keras.__version__} on {described}"
+    described = describe_keras() if runtime == "keras" else _release(runtime)
     return {"runtime": described, "precision": precision}
+
+
+def describe_keras() -> str:
+    """Keras and its backend, with their versions: what trains heads, whatever runs the base."""
+    return f"keras {keras.__version__} on {_release(keras.backend.backend())}"
+
+
+def _release(name: str) -> str:
+    release = sys.modules[name].__version__ if name in sys.modules else version(name)
+    return f"{name} {release.split('-')[0]}"
 
 
 @contextmanager

@@ -28,8 +28,8 @@ class Settings:
             paper gives none; Keras' default of 10 could never act within seven epochs.
         stop_patience: epochs without a better validation loss before training stops.
         draws_per_cell: draws from each age bin × sex by the uniform resampling; 0: no resampling.
-        epoch_draws: draws an epoch without resampling, shared out evenly among the radiographs; 0:
-            each once.
+        epoch_draws: draws an epoch without resampling, shared out evenly among the radiographs over
+            all epochs; 0: each once an epoch.
         views: distinct augmented views of a radiograph; 0: a new one for every draw.
         patch_count: patches a radiograph in training (patch networks).
         patch_size: side of a patch, pixels (patch networks).

@@ -6,30 +6,63 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from boneage_lib.data.pages import Pages
+from boneage_lib.data.pages import LIMIT
+from boneage_lib.data.whole_files import written_whole
 
 Pair = tuple[int, int]
+
+
+#: Files of a bank that are open at once: a full bank has some hundred, and a process may have 256.
+OPEN_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """An array in a file.
+
+    Attributes:
+        path: of the file.
+        offset: where its numbers begin, bytes.
+        shape: of the array.
+        dtype: of its numbers.
+    """
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def open(self) -> np.ndarray:
+        """The array, memory-mapped to be read; the file stays open as long as anyone has it."""
+        mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        return np.asarray(mapped)  # plain arrays are looked at faster
 
 
 class Shards:
     """Arrays one after another along their first axis, gathered without being joined.
 
+    Files are opened when they are looked at, `OPEN_AT_ONCE` at most, and closed when much was:
+    their pages, which count as this process' memory, are then given back (see
+    `boneage_lib.data.pages`).
+
     Args:
-        parts: arrays (n_k, *shape) of one shape and type, usually memory-mapped.
+        parts: arrays (n_k, *shape) of one shape and type, usually in files; one or more.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self.parts = [np.asarray(part) for part in parts]  # plain arrays are looked at faster
-        self._pages = Pages(self.parts)
-        self.starts = np.cumsum([0, *(len(part) for part in self.parts)])
-        first = self.parts[0]
-        self.shape = (int(self.starts[-1]), *first.shape[1:])
-        self.dtype = first.dtype
+    def __init__(self, parts: Sequence[np.ndarray | ArrayFile]) -> None:
+        self.parts = parts
+        self.starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+        self.shape = (int(self.starts[-1]), *parts[0].shape[1:])
+        self.dtype = parts[0].dtype
+        self._open: dict[int, np.ndarray] = {}
+        self._seen = 0  # bytes since all were closed
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -48,9 +81,22 @@ class Shards:
         gathered = np.empty((len(places), *self.shape[1:]), self.dtype)
         # A batch has few rows: a plain loop is faster than sorting them by shard.
         for k, (part, place) in enumerate(zip(which.tolist(), places.tolist(), strict=True)):
-            gathered[k] = self.parts[part][place - int(self.starts[part])]
-        self._pages.saw(gathered.nbytes)
+            gathered[k] = self._opened(part)[place - int(self.starts[part])]
+        self._seen += gathered.nbytes
+        if self._seen >= LIMIT:
+            self._open, self._seen = {}, 0
         return gathered
+
+    def _opened(self, number: int) -> np.ndarray:
+        part = self.parts[number]
+        if isinstance(part, np.ndarray):
+            return part
+        array = self._open.get(number)
+        if array is None:
+            if len(self._open) >= OPEN_AT_ONCE:
+                self._open.pop(next(iter(self._open)))
+            array = self._open[number] = part.open()
+        return array
 
 
 def write_shard(folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, np.ndarray]) -> None:
@@ -64,20 +110,20 @@ def write_shard(folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, np.nda
     name = hashlib.sha256(np.array(pairs, dtype=np.int64).tobytes()).hexdigest()[:16]
     digests = {}
     for kind, array in arrays.items():
-        partial = folder / f".{name}.{kind}.partial"
-        with partial.open("wb") as file:
+        with (
+            written_whole(folder / f"{name}.{kind}.npy") as partial,
+            partial.open("wb") as file,
+        ):
             np.save(file, array, allow_pickle=False)
         digests[kind] = _digest(array)
-        partial.replace(folder / f"{name}.{kind}.npy")
     record = {"pairs": [list(pair) for pair in pairs], "sha256": digests}
-    partial = folder / f".{name}.json.partial"
-    partial.write_text(json.dumps(record))
-    partial.replace(folder / f"{name}.json")
+    with written_whole(folder / f"{name}.json") as partial:
+        partial.write_text(json.dumps(record))
 
 
 def read_shards(
     folder: Path, kinds: Sequence[str]
-) -> tuple[dict[Pair, int], dict[str, list[np.ndarray]]]:
+) -> tuple[dict[Pair, int], dict[str, list[ArrayFile]]]:
     """All whole and undamaged shards of a folder, in the order of their first pairs.
 
     A damaged one is passed over: its rows count as missing and are made again.
@@ -87,7 +133,10 @@ def read_shards(
         kinds: names of the arrays that each must have.
 
     Returns:
-        The place of every pair along the first axis, and the memory-mapped arrays by name.
+        The place of every pair along the first axis, and the arrays by name.
+
+    Raises:
+        OSError: a file that is there cannot be read.
     """
     shards = []
     for record_file in folder.glob("*.json"):
@@ -104,21 +153,35 @@ def read_shards(
     return index, arrays
 
 
+def pairs_there(folder: Path) -> set[Pair]:
+    """Pairs that a folder's shards say they hold; no array is looked at."""
+    found: set[Pair] = set()
+    for record_file in folder.glob("*.json"):
+        if record_file.name != "bank.json":
+            with suppress(ValueError, KeyError, TypeError):  # cut off: its rows count as missing
+                found.update(_pairs(json.loads(record_file.read_text())))
+    return found
+
+
+def _pairs(record: dict[str, Any]) -> list[Pair]:
+    return [(int(row), int(view)) for row, view in record["pairs"]]
+
+
 def _read(
     record_file: Path, kinds: Sequence[str]
-) -> tuple[list[Pair], dict[str, np.ndarray]] | None:
+) -> tuple[list[Pair], dict[str, ArrayFile]] | None:
     try:
         record: dict[str, Any] = json.loads(record_file.read_text())
-        pairs = [(int(row), int(view)) for row, view in record["pairs"]]
+        pairs = _pairs(record)
         parts = {}
         for kind in kinds:
             path = record_file.with_suffix(f".{kind}.npy")
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             if len(array) != len(pairs) or _digest_of_file(path, array) != record["sha256"][kind]:
                 return None
-            parts[kind] = array
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+            parts[kind] = ArrayFile(path, array.offset, array.shape, array.dtype)
+    except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError):
+        return None  # missing, cut off or of another make; a lack of anything else is raised
     return pairs, parts
 
 

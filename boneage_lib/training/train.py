@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -25,18 +27,21 @@ from boneage_lib.training.banks import (
     open_extractor,
 )
 from boneage_lib.training.datasets import Draws
+from boneage_lib.training.digests import TRAINING_CODE, digest_of_arrays, digest_of_code
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.feature_bank import Progress
 from boneage_lib.training.fitting import fit_head, predict
 from boneage_lib.training.parallel import held_out_batch_size, use_all_devices, use_one_device
 from boneage_lib.training.plan import (
     check_trainable,
-    code_digest,
     draw_patches,
     draw_views,
+    few_views,
+    fit_normalizer,
     held_out,
     recipe,
 )
+from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.settings import Settings
 
 
@@ -52,7 +57,7 @@ class Trained:
             of every validation and test radiograph (see `plan.held_out`), unaugmented; patch
             networks average over their patches.
         looks_z: z-score of every look behind the predictions, (radiographs, looks).
-        normalizer: between months and z-scores, fitted on the resampled training ages.
+        normalizer: between months and z-scores, see `plan.fit_normalizer`.
         settings: what it was trained with.
         provenance: base, weights, cohort, seconds spent.
         feature_scale: see `FeatureScale`; None for pretrained bases.
@@ -151,14 +156,14 @@ def train(
         engine = BankEngine(banks, spec.pooled)
     scale = None
     if weights_kind(weights) == "random":
-        distinct = np.unique(np.stack([rows.ravel(), views.ravel()]), axis=1)
-        some = distinct[:, :: max(1, distinct.shape[1] // 256)]
+        looks = recipe(spec, settings, training=True).looks()
+        some = few_views(rows, views, 4 * looks * math.prod(engine.feature_shape))
         scale = FeatureScale.fit(engine.features("train", *some))
         engine.scaled(scale)
     extracted = time.perf_counter()
     labels = cohort.labels
     ages, female = labels["boneage_months"].to_numpy(), labels["female"].to_numpy()
-    normalizer = AgeNormalizer.fit(ages[rows[0]])
+    normalizer = fit_normalizer(cohort, settings, rows)
 
     def draws(rows: np.ndarray, views: np.ndarray) -> Draws:
         return Draws(rows, views, female[rows], normalizer.to_z(ages[rows]))
@@ -166,17 +171,24 @@ def train(
     head = build_head(name, engine.feature_shape, settings.dropout, settings.seed)
     model = engine.model(head)
     validation = cohort.rows("validation")[None]
+    trained_on = draws(rows, views)
+    training = engine.batches("train", trained_on, settings.batch_size)
+    patches = np.zeros(0)
+    if spec.patches and settings.patches_a_step:
+        patches = draw_patches(settings, rows.shape[1])
+        training.give_only(patches)
     record = {
         "network": name,
         "settings": settings.as_dict(),
         "base": extractor.spec,
         "cohort": cohort.checksum,
         "maps": map_dtype(weights),
-        "code": code_digest(),
+        # What other rooms of the library decide about it: resampling, and the normalizer.
+        "draws": digest_of_arrays(rows, views, trained_on.age_z, patches),
+        "code": digest_of_code(TRAINING_CODE),
+        "keras": describe_keras(),
+        "opencv": cv2.__version__,
     }
-    training = engine.batches("train", draws(rows, views), settings.batch_size)
-    if spec.patches and settings.patches_a_step:
-        training.give_only(draw_patches(settings, rows.shape[1]))
     history = fit_head(
         head,
         training,
@@ -193,9 +205,8 @@ def train(
         checkpoints,
         record,
     )
-    looks_z = predict(
-        model, engine.batches("held out", draws(others[None], np.zeros_like(others)[None]), 32)
-    )
+    bare = draws(others[None], np.zeros_like(others)[None])
+    looks_z = predict(model, engine.batches("held out", bare, engine.at_a_time("held out")))
     predictions = labels.iloc[others].reset_index(drop=True)
     predictions["predicted_months"] = normalizer.to_months(looks_z.mean(axis=1))
     provenance = {

@@ -19,7 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-COMPARED = ("results/*.json", "results/*.csv", "predictions/*.csv", "histories/*.csv")
+COMPARED = ("results", "predictions", "histories")
+#: What a step took differs between any two runs.
+TIMES = Path("results", "timing")
 
 
 def start(profile: str, out: Path, more: list[str]) -> subprocess.Popen[bytes]:
@@ -30,6 +32,13 @@ def start(profile: str, out: Path, more: list[str]) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def results_of(folder: Path) -> dict[Path, bytes]:
+    """What a run ended with, by path in its folder."""
+    files = (path for name in COMPARED for path in (folder / name).rglob("*") if path.is_file())
+    found = {path.relative_to(folder): path.read_bytes() for path in files}
+    return {path: content for path, content in found.items() if TIMES not in path.parents}
 
 
 def everything_below(pid: int) -> list[int]:
@@ -92,12 +101,9 @@ def main() -> int:
             print(f"The run failed after {kills} kills, code {code}.")
             return 2
         break
-    differing = []
-    files = sorted(path for pattern in COMPARED for path in whole.glob(pattern))
-    for path in files:
-        other = killed / path.relative_to(whole)
-        if not other.is_file() or other.read_bytes() != path.read_bytes():
-            differing.append(str(path.relative_to(whole)))
+    expected, found = results_of(whole), results_of(killed)
+    files = sorted(expected.keys() | found.keys())
+    differing = [str(path) for path in files if expected.get(path) != found.get(path)]
     print(
         f"{kills} kills; {len(files)} files compared, differing: {', '.join(differing) or 'none'}"
     )

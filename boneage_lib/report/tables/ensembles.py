@@ -52,7 +52,10 @@ def gaps(study: pd.DataFrame) -> pd.DataFrame:
             "train": record.get("mae_train_months"),
             "validation": record.get("mae_validation_months"),
             "validation less train": _number(record, "gap_months"),
-            "less its members' mean": _number(record, "gap_less_members_months"),
+            "less its members' weighted mean": _number(record, "gap_less_members_months"),
+            "less the smallest of its members'": _against(
+                record, "gap_less_smallest_months", "smallest_gap_member"
+            ),
         }
         for record in _records(study)
     ]
