@@ -61,7 +61,8 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/run
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
-	$(BIN)/pytest tests/run
+	tests/run/install_chromium.sh
+	$(BIN)/pytest -n 2 tests/run
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -242,6 +242,21 @@ def compare(
 
 
 @app.command()
+def pdf(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")] = Path("runs/demo"),
+    out: Annotated[
+        Path | None, typer.Option(help="The file; by default book.pdf in the run's folder.")
+    ] = None,
+) -> None:
+    """The whole book of a run as one PDF."""
+    from boneage_lib.report.pdf import write_pdf
+    from boneage_lib.report.run import Run
+
+    found = Run(folder.resolve())
+    print(_relative(write_pdf(found, out or found.folder / "book.pdf")))
+
+
+@app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(help="A run's folder.")] = Path("runs/demo"),
     study: Annotated[

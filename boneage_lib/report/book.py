@@ -64,6 +64,28 @@ def build_book(run: Run) -> Path:
     write_explorer(run, pages / "book" / "static" / "explorer")
     (pages / "book" / "this_run.md").write_text(front_page(run))
     (pages / "book" / "provenance.md").write_text(provenance_page(run))
+    jupyter_book(pages, run.folder / "book.log")
+    html = pages / "_build" / "html"
+    old = run.folder / ".html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if run.html.exists():
+        run.html.rename(old)
+    html.rename(run.html)
+    shutil.rmtree(old, ignore_errors=True)
+    return run.html / "index.html"
+
+
+def jupyter_book(pages: Path, log: Path, *more: str | Path) -> None:
+    """Build a book; every warning is an error.
+
+    Args:
+        pages: folder with _config.yml and _toc.yml.
+        log: file for all of its output.
+        more: further arguments of ``jupyter-book build``.
+
+    Raises:
+        InputError: it failed; its last lines say why.
+    """
     built = subprocess.run(
         [
             sys.executable,
@@ -75,6 +97,7 @@ def build_book(run: Run) -> Path:
             "-n",
             "--keep-going",
             "-q",
+            *map(str, more),
         ],
         capture_output=True,
         text=True,
@@ -82,16 +105,7 @@ def build_book(run: Run) -> Path:
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
         check=False,
     )
-    log = run.folder / "book.log"
     log.write_text(built.stdout + built.stderr)
-    html = pages / "_build" / "html"
-    if built.returncode or not (html / "index.html").is_file():
+    if built.returncode:
         tail = "\n".join(line for line in built.stderr.splitlines() if line.strip())[-3000:]
         raise InputError(f"The book could not be built; all of the output is in {log}.\n{tail}")
-    old = run.folder / ".html.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if run.html.exists():
-        run.html.rename(old)
-    html.rename(run.html)
-    shutil.rmtree(old, ignore_errors=True)
-    return run.html / "index.html"
