@@ -13,7 +13,7 @@ import nbformat
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.explorer import write_explorer
-from boneage_lib.report.front_page import front_page
+from boneage_lib.report.front_page import write_front_page
 from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.provenance_page import provenance_page
@@ -62,7 +62,7 @@ def build_book(run: Run) -> Path:
     if run.outputs.is_dir():
         shutil.copytree(run.outputs, pages / "book" / "static" / "outputs")
     write_explorer(run, pages / "book" / "static" / "explorer")
-    (pages / "book" / "this_run.md").write_text(front_page(run))
+    write_front_page(run, pages / "book")
     (pages / "book" / "provenance.md").write_text(provenance_page(run))
     jupyter_book(pages, run.folder / "book.log")
     html = pages / "_build" / "html"

@@ -9,7 +9,7 @@ import nbformat
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import published
-from boneage_lib.report.front_page import front_page
+from boneage_lib.report.front_page import write_front_page
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run, project_root
 
@@ -42,6 +42,4 @@ def publish_notebooks(run: Run) -> list[Path]:
         notebooks[root / "notebooks" / f"{name}.ipynb"] = notebook
     for target, notebook in notebooks.items():
         nbformat.write(notebook, target)
-    page = root / "book" / "this_run.md"
-    page.write_text(front_page(run))
-    return [*notebooks, page]
+    return [*notebooks, write_front_page(run, root / "book")]
