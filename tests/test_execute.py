@@ -11,6 +11,7 @@ import pytest
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import NotebookFailed, execute, published
+from boneage_lib.report.made import made_file
 
 KERNEL = {"display_name": "Python 3", "name": "python3"}
 SOURCE = """\
@@ -70,7 +71,7 @@ def test_a_good_run_then_a_bad_one_then_a_good_one(source: Path, tmp_path: Path)
     assert execute(source, out, {"first": 4, "run_dir": "runs/mine"}, tmp_path) == out
     assert printed(out) == "6.5 runs/mine\n"
     assert (tmp_path / "written.txt").read_text() == "runs/mine", "it runs in the root"
-    assert stored(out.parent) == [out.name]
+    assert stored(out.parent) == [out.name, made_file(out).name]
 
     notebook = nbformat.read(out, as_version=4)
     nbformat.validate(notebook)
@@ -95,11 +96,11 @@ def test_a_good_run_then_a_bad_one_then_a_good_one(source: Path, tmp_path: Path)
     assert isinstance(caught.value, InputError)
     assert printed(failed) == "42.5 runs/demo\n"
     assert out.read_text() == good
-    assert stored(out.parent) == [failed.name, out.name]
+    assert stored(out.parent) == [failed.name, out.name, made_file(out).name]
 
     execute(source, out, {"first": 5}, tmp_path)
     assert printed(out) == "7.5 runs/demo\n"
-    assert stored(out.parent) == [out.name], "the failure is history"
+    assert stored(out.parent) == [out.name, made_file(out).name], "the failure is history"
 
 
 def test_a_notebook_that_ends_its_kernel_is_a_failure_with_a_name(
