@@ -160,7 +160,8 @@ def build_head(
         seed: seed of the initial weights.
 
     Returns:
-        A model from ``features`` (batch, …, of ``feature_shape``) and ``female`` (batch, 1) to (batch, 1).
+        A model from ``features``, a batch of ``feature_shape``, and ``female`` (batch, 1) to
+        (batch, 1).
     """
     if not 0 <= dropout < 1:
         raise InputError(f"Found dropout={dropout}; expected a rate in [0, 1).")
