@@ -38,7 +38,9 @@ def write_pdf(run: Run, out: Path) -> Path:
         )
     with tempfile.TemporaryDirectory(dir=run.folder) as scratch:
         folder = Path(scratch)
-        jupyter_book(pages, run.folder / "pdf.log", "--builder", "singlehtml", "--path-output", folder)
+        jupyter_book(
+            pages, run.folder / "pdf.log", "--builder", "singlehtml", "--path-output", folder
+        )
         whole = folder / "_build" / "singlehtml" / "book" / "index.html"
         if not whole.is_file():
             whole = next((folder / "_build" / "singlehtml").glob("*.html"))

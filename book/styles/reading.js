@@ -11,7 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
   // Whatever scrolls sideways can be reached and scrolled by keyboard.
   const reachable = () => {
-    for (const element of document.querySelectorAll(".bd-article :is(pre, table, .wide)")) {
+    for (const element of document.querySelectorAll(".bd-article :is(pre, table, dt.sig)")) {
       if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
     }
   };

@@ -21,6 +21,7 @@ PAGES = sorted(
     str(page.relative_to(HTML))
     for page in HTML.rglob("*.html")
     if "_static" not in page.parts and page.name != "genindex.html"
+    if page != HTML / "index.html"  # it only leads to the first page
 )
 #: A phone's width, pixels.
 PHONE = 390
@@ -108,7 +109,8 @@ def test_every_picture_says_what_it_shows(page: Page, path: str) -> None:
     page.goto(f"{HTML.as_uri()}/{path}")
     short = page.eval_on_selector_all(
         "img:not([role=presentation])",
-        "all => all.map(i => [i.src.split('/').at(-1), i.alt]).filter(([, alt]) => alt.length < 30)",
+        "all => all.map(i => [i.src.split('/').at(-1), i.alt])"
+        ".filter(([, alt]) => alt.length < 30)",
     )
     assert short == []
 
@@ -144,6 +146,11 @@ def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
         for node in rule["nodes"][:3]
     ]
     assert serious == []
+
+
+def test_the_book_opens_with_its_first_page(page: Page) -> None:
+    page.goto(f"{HTML.as_uri()}/index.html")
+    page.wait_for_url("**/book/index.html")
 
 
 def test_search_finds_xception(page: Page) -> None:
