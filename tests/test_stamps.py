@@ -21,6 +21,7 @@ from boneage_lib.report.made import read_made
 from boneage_lib.report.outputs import keep_output
 from boneage_lib.report.stamps import Shown, all_shown, anchor, settings_digest, stamped
 from boneage_lib.report.tables import show
+from boneage_lib.report.theme import save_figure
 
 PNG = base64.b64encode(b"a picture").decode()
 MADE: dict[str, Any] = {"parameters": {"seed": 0}, "commit": "0123456789ab"}
@@ -85,7 +86,9 @@ def test_another_parameter_gives_another_stamp(
 def test_figures_and_tables_are_kept_as_files(tmp_path: Path) -> None:
     values = [Figure(), show(pd.DataFrame({"a": [0.123456]}), "A."), "text", None]
     for number, value in enumerate(values, start=1):
-        keep_output(tmp_path / "out", SimpleNamespace(result=value, execution_count=number))
+        keep_output(
+            tmp_path / "out", save_figure, SimpleNamespace(result=value, execution_count=number)
+        )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.svg", "2.csv"]
     assert (tmp_path / "out" / "2.csv").read_text() == "a\n0.123456\n"
 

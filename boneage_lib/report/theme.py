@@ -105,7 +105,7 @@ def use_theme() -> None:
     if hasattr(shell, "kernel"):  # A notebook; anywhere else shows no figures by itself.
         shell.run_line_magic("matplotlib", "inline")
         set_matplotlib_formats("retina", metadata={"Software": None})
-        keep_outputs(shell)
+        keep_outputs(shell, save_figure)
 
 
 Arguments = ParamSpec("Arguments")
