@@ -13,7 +13,8 @@ from made_up_run import labels, project, write_networks
 
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report import Run, collect
-from boneage_lib.report.explorer import write_explorer, write_saliency_pictures
+from boneage_lib.report.explorer import write_explorer
+from boneage_lib.report.saliency_pictures import write_saliency_pictures
 
 
 class MadeUpCohort:

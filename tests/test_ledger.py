@@ -219,6 +219,7 @@ def test_the_script_is_the_books_own() -> None:
     styles = ROOT / options["html_static_path"][0]
     for name in [*options["html_js_files"], *options["html_css_files"]]:
         text = (styles / name).read_text()
-        assert not re.search(r"https?://|\bfetch\(|\bimport\b|@import", text), name
+        # Names of XML's kinds look like addresses, and are none.
+        assert not re.search(r"https?://(?!www\.w3\.org/)|\bfetch\(|\bimport\b|@import", text), name
     script = (styles / "ledger.js").read_text()
     assert "innerHTML" not in script and "eval(" not in script

@@ -56,6 +56,7 @@ def test_every_path_lies_in_the_folder(tmp_path: Path) -> None:
         "predictions": "predictions",
         "results": "results",
         "notebooks": "notebooks",
+        "outputs": "outputs",
         "html": "html",
         "parameters_file": "parameters.yaml",
         "provenance_file": "provenance.json",

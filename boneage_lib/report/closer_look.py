@@ -15,8 +15,8 @@ from boneage_lib.evaluation.robustness_summary import UNCHANGED, robustness_summ
 from boneage_lib.evaluation.saliency import Saliency, occlusion, saliency
 from boneage_lib.evaluation.saliency_summary import saliency_numbers
 from boneage_lib.evaluation.subset import spread_over_ages, worst_radiographs
-from boneage_lib.report.explorer import write_saliency_pictures
 from boneage_lib.report.run import Run
+from boneage_lib.report.saliency_pictures import write_saliency_pictures
 from boneage_lib.report.tables import show
 from boneage_lib.report.tables.saliency import share_range
 from boneage_lib.report.theme import signed
