@@ -59,7 +59,7 @@ def test_notebook_ran_to_its_end(name: str, notebooks: dict[str, nbformat.Notebo
 
 def test_no_failed_or_partial_notebook_is_left(run: Run) -> None:
     assert sorted(path.name for path in run.notebooks.iterdir()) == [
-        f"{name}.ipynb" for name in NOTEBOOKS
+        f"{name}.{kind}" for name in NOTEBOOKS for kind in ("ipynb", "made.json")
     ]
 
 
