@@ -40,7 +40,6 @@ import gc
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -60,6 +59,7 @@ from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import scaled_patch, table_5_at
 from boneage_lib.networks import NETWORKS, count_flops, frozen_backbone
+from boneage_lib.report.devices import gpu_titles
 from boneage_lib.training import Settings, draw_epochs, feature_bank, train
 from boneage_lib.training.patch_study import LossCurve
 from boneage_lib.training.plan import recipe, side
@@ -292,18 +292,11 @@ def card() -> str:
     """What computes: the GPU's name, or the CPU."""
     if not on_gpu():
         return "CPU"
-    try:
-        told = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return ", ".join(told.stdout.split("\n")[:-1])
-    except (OSError, subprocess.CalledProcessError):
-        if keras.backend.backend() == "jax":
-            return str(sys.modules["jax"].devices()[0].device_kind)
-        return "an unnamed GPU"
+    if titles := gpu_titles():
+        return ", ".join(titles)
+    if keras.backend.backend() == "jax":
+        return str(sys.modules["jax"].devices()[0].device_kind)
+    return "an unnamed GPU"
 
 
 def parse(words: list[str] | None) -> argparse.Namespace:

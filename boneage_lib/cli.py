@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from boneage_lib.errors import InputError
 
 if TYPE_CHECKING:
-    from boneage_lib.report.run import Run
+    pass
 
 app = typer.Typer(
     help="Bone age networks of Monti and Tonazzo, as a reproducible paper.",
@@ -140,7 +140,7 @@ def run(
     """The pipeline: only what changed runs again; executed notebooks, results and the HTML book."""
     from boneage_lib.report.executors import executor_arguments
     from boneage_lib.report.pipeline import settle, spread_out, start
-    from boneage_lib.report.run import Run
+    from boneage_lib.report.run import Run, shown
 
     settings = settle(profile, source, weights, parameter or [])
     jobs = spread_out(settings, cores, executor, spread, parts, gpus)
@@ -149,7 +149,7 @@ def run(
     code = start(folder, settings, jobs, extra)
     if code:
         raise InputError("The run stopped; the messages above name the notebook, cell and cause.")
-    print(_relative(folder.html / "index.html"))
+    print(shown(folder.html / "index.html"))
 
 
 @app.command()
@@ -250,10 +250,10 @@ def pdf(
 ) -> None:
     """The whole book of a run as one PDF."""
     from boneage_lib.report.pdf import write_pdf
-    from boneage_lib.report.run import Run
+    from boneage_lib.report.run import Run, shown
 
     found = Run(folder.resolve())
-    print(_relative(write_pdf(found, out or found.folder / "book.pdf")))
+    print(shown(write_pdf(found, out or found.folder / "book.pdf")))
 
 
 @app.command()
@@ -266,11 +266,11 @@ def publish(
     """Put a run into the checkout: the demo's executed notebooks, or a study's numbers."""
     from boneage_lib.report import keep_study
     from boneage_lib.report.publish import publish_notebooks
-    from boneage_lib.report.run import Run
+    from boneage_lib.report.run import Run, shown
 
     found = Run(folder.resolve())
     for path in [keep_study(found, study)] if study else publish_notebooks(found):
-        print(_relative(path))
+        print(shown(path))
 
 
 @app.command(hidden=True)
@@ -284,6 +284,7 @@ def step(
     from boneage_lib.report.devices import one_gpu
     from boneage_lib.report.guard import end_with_owner
     from boneage_lib.report.run import Run
+    from boneage_lib.report.steps import do_step
 
     end_with_owner()
     found = Run(folder.resolve())
@@ -291,37 +292,12 @@ def step(
     if threads == 1:  # read by the backend when it is loaded
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     with one_gpu() if gpu else nullcontext():
-        _step(found, settings, name)
-
-
-def _step(found: Run, settings: dict[str, Any], name: str) -> None:
-    if name == "cohort":
-        _make_cohort(found.cohort_folder, settings["cohort"])
-    elif name == "check" or "." in name:
-        from boneage_lib.report.jobs import work
-        from boneage_lib.report.telling import told_progress
-
-        console.print(f"{name} …", highlight=False)
-        with told_progress(name, found.folder / f".{name}.progress"):
-            work(found, settings, name)
-    elif name == "book":
-        from boneage_lib.report.book import build_book
-        from boneage_lib.report.provenance import write_provenance
-
-        write_provenance(found, settings)
-        build_book(found)
-    else:
-        from boneage_lib.report.execute import execute
-        from boneage_lib.report.profile import notebook_parameters
-        from boneage_lib.report.run import project_root
-
-        root = project_root()
-        source = root / "notebooks" / f"{name}.py"
-        own = {"run_dir": _relative(found.folder), **settings["notebooks"][name]}
-        if "weights" in notebook_parameters(source):
-            own["weights"] = settings["weights"]
-        console.print(f"{name} …", highlight=False)
-        execute(source, found.notebooks / f"{name}.ipynb", own, root, found.outputs / name)
+        if name == "cohort":
+            _make_cohort(found.cohort_folder, settings["cohort"])
+        else:
+            if name != "book":
+                console.print(f"{name} …", highlight=False)
+            do_step(found, settings, name)
 
 
 def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
@@ -333,13 +309,6 @@ def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
         n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
         variation, noise = (float(str(cohort[key])) for key in ("variation", "maturity_noise"))
         phantom(out, n, size, seed, variation, noise)
-
-
-def _relative(path: Path) -> str:
-    from boneage_lib.report.run import project_root
-
-    root = project_root()
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def main() -> None:

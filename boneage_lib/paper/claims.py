@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from boneage_lib.paper.ablation_claims import ablation_claims
 from boneage_lib.paper.built_claims import built_claims
 from boneage_lib.paper.choice_claims import choice_claims
 from boneage_lib.paper.claim import Claim, Verdict
@@ -86,6 +87,7 @@ def measured_claims(run_results: Results) -> list[Claim]:
             *network_claims(run_results),
             *region_claims(run_results),
             *training_claims(run_results),
+            *ablation_claims(run_results),
             *patch_claims(run_results),
             *ensemble_claims(run_results),
         ]

@@ -1,4 +1,4 @@
-"""Claims about how the networks were trained and scored: schedules, epochs, resampling, input."""
+"""Claims about how trainings went and what scores rest on: loss curves, epochs, frequent ages."""
 
 from __future__ import annotations
 
@@ -16,31 +16,25 @@ from boneage_lib.paper.findings import (
     absent,
     capped,
     lower_error,
-    no_gain,
     told,
     turned,
 )
 from boneage_lib.paper.published import TABLE_6, TITLES, number
 from boneage_lib.paper.statements import stated
 
-NOT_MEASURED = "ablation of {} over several seeds; not measured in this run"
-MORE_UPDATES = 1.05  # cells cannot share out every number of draws evenly
 RESNET, ATTENTION = "resnet50_patches", "xception_attention"
 
 
 def training_claims(run_results: Results) -> list[Claim]:
-    """Loss curves, ablations over seeds, and what resampling and rulers do to a score."""
+    """Loss curves, frequent ages, and what resampling and rulers do to a score."""
     return [
         _plateau(run_results),
-        _schedules(run_results),
         _oscillates(run_results),
         _patch_loss(run_results),
         _longer(run_results),
         _frequent(run_results),
-        _resampling(run_results),
         _resampled_score(run_results),
         _rulers(run_results),
-        _input_form(run_results),
     ]
 
 
@@ -234,103 +228,6 @@ def _frequent(run_results: Results) -> Claim:
         "frequent-ages-better",
         test="Mean absolute error on test of radiographs whose cell (10 age bins × sex) holds more "
         "than a mean cell of RSNA's training set, less that of the others, with Welch's interval.",
-        **half,
-    )
-
-
-def _less_reference(run_results: Results, study: str, arm: str) -> Difference | None:
-    """An ablation's arm less its first, months, with the interval over seeds and radiographs."""
-    found = (run_results.get("ablations") or {}).get(study) or {}
-    less = (found.get("arms") or {}).get(arm) or {}
-    if less.get("interval") is None:
-        return None
-    return float(less["difference_months"]), float(less["interval"][0]), float(less["interval"][1])
-
-
-def _over(run_results: Results, study: str) -> str:
-    """On what an ablation rests, in words."""
-    found = run_results["ablations"][study]
-    seeds = min(len(arm["seed"]) for arm in found["arms"].values())
-    return (
-        f"{TITLES[found['network']]}, {seeds} seeds, {found['n']} validation radiographs, not "
-        "resampled; they also choose the epoch, in every arm alike. The interval covers the one "
-        "over seeds and the one over radiographs."
-    )
-
-
-def _schedules(run_results: Results) -> Claim:
-    found = _less_reference(run_results, "schedules", "sawtooth")
-    half: dict[str, Any]
-    if found is None:
-        half = absent(NOT_MEASURED.format("learning-rate schedules"))
-    else:
-        verdict, reason = no_gain(found)
-        once = _less_reference(run_results, "schedules", "exponential")
-        half = {
-            "measured": f"sawtooth less plateau {told(found)}"
-            + ("" if once is None else f"; one decay over all epochs less plateau {told(once)}"),
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: no lower error; {reason}. {_over(run_results, 'schedules')}",
-        }
-    return stated(
-        "schedule-ablation",
-        test="Xception with three schedules over several seeds: error of validation radiographs, "
-        "paired.",
-        **half,
-    )
-
-
-def _resampling(run_results: Results) -> Claim:
-    less = _less_reference(run_results, "resampling", "as_it_is")
-    half: dict[str, Any]
-    if less is None:
-        half = absent(NOT_MEASURED.format("resampling"))
-    else:
-        found = (-less[0], -less[2], -less[1])
-        verdict, reason = lower_error([found])
-        verdict = capped(verdict)  # of three architectures one is tried
-        arms = run_results["ablations"]["resampling"]["arms"].values()
-        updates = [number for arm in arms for number in arm["updates"]]
-        if max(updates) > MORE_UPDATES * min(updates):
-            verdict, reason = Verdict.AMBIGUOUS, "the arms had different numbers of updates"
-        half = {
-            "measured": f"resampled less as it is {told(found)}",
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: lower error in each architecture; {reason}. One architecture "
-            "shows at most approximately what holds in each. That validation is not resampled "
-            f"leans against resampling. {_over(run_results, 'resampling')}",
-        }
-    return stated(
-        "resampling-helps",
-        test="Xception with and without resampling of its training radiographs, equal numbers of "
-        "updates, several seeds: error in months of validation radiographs as they are, paired.",
-        **half,
-    )
-
-
-def _input_form(run_results: Results) -> Claim:
-    found = _less_reference(run_results, "input_form", "tf")
-    half: dict[str, Any]
-    if found is None:
-        half = absent(NOT_MEASURED.format("the form of ResNet50's input"))
-    else:
-        verdict, reason = lower_error([found])
-        half = {
-            "measured": f"[-1, 1] less BGR minus mean {told(found)}",
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: [-1, 1] serves ResNet50's weights; {reason}. "
-            f"{_over(run_results, 'input_form')}",
-        }
-    return stated(
-        "input-form",
-        test="ResNet50 on patches with both forms of input over several seeds: error of validation "
-        "radiographs, paired.",
         **half,
     )
 

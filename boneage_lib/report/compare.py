@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from matplotlib.figure import Figure
+from scipy import stats
 
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import paired_difference
 from boneage_lib.report import figures
@@ -123,10 +125,10 @@ def comparison_page(first: Run, second: Run, found: dict[str, Any]) -> str:
 
 
 def write_comparison_page(first: Run, second: Run, found: dict[str, Any], file: Path) -> None:
-    """Write `comparison_page` whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(comparison_page(first, second, found))
-    partial.replace(file)
+    """Write `comparison_page` whole or not at all; its folder is made where missing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(file) as partial:
+        partial.write_text(comparison_page(first, second, found))
 
 
 def _facts(run: Run, measured: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -171,12 +173,13 @@ def _difference(first: pd.DataFrame, second: pd.DataFrame, seed: int) -> dict[st
         less = paired_difference(second, first, seed)
         difference, interval = less["difference_months"], less["difference_months_ci"]
     else:
-        rng = np.random.default_rng(seed)
-        drawn = [
-            own[rng.integers(len(own), size=(RESAMPLES, len(own)))].mean(axis=1) for own in errors
-        ]
-        difference = maes[1] - maes[0]
-        interval = np.quantile(drawn[1] - drawn[0], [0.025, 0.975]).tolist()
+        found = stats.bootstrap(
+            errors,
+            lambda a, b, axis: b.mean(axis=axis) - a.mean(axis=axis),
+            n_resamples=RESAMPLES,
+            rng=np.random.default_rng(seed),
+        )
+        difference, interval = maes[1] - maes[0], list(map(float, found.confidence_interval))
     return {
         "mae_months": maes,
         "difference_months": difference,

@@ -24,15 +24,25 @@ def name_gpus() -> list[str]:
     """Those GPUs as ``CUDA_VISIBLE_DEVICES`` names them: its own entries, or numbers from 0."""
     if (named := os.environ.get(VISIBLE)) is not None:
         return [device.strip() for device in named.split(",") if device.strip()]
+    # Parts of a card stand below it, each in a line of its own.
+    cards = [line for line in _nvidia("-L") if line.startswith("GPU ")]
+    return [str(number) for number in range(len(cards))]
+
+
+def gpu_titles() -> list[str]:
+    """What the NVIDIA GPUs of this machine are called; empty where there is no driver."""
+    return _nvidia("--query-gpu=name", "--format=csv,noheader")
+
+
+def _nvidia(*options: str) -> list[str]:
+    """What the driver's own command says, line by line; nothing where there is no driver."""
     try:
-        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            ["nvidia-smi", *options], capture_output=True, text=True, check=False
+        )
     except OSError:
         return []
-    if found.returncode:
-        return []
-    return [
-        str(k) for k in range(sum(line.startswith("GPU ") for line in found.stdout.splitlines()))
-    ]
+    return [] if found.returncode else [line.strip() for line in found.stdout.splitlines() if line]
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def _answer() -> list[str]:
         json.loads((project_root() / "results" / REAL_STUDY / "claims.json").read_text())
     ).set_index("id")
     told = [
-        f"| {claims.loc[key, 'statement']} | {claims.loc[key, 'measured']} | "
+        f"| {_cell(claims.loc[key, 'statement'])} | {_cell(claims.loc[key, 'measured'])} | "
         f"[**{claims.loc[key, 'verdict']}**](../notebooks/10_real_radiographs.ipynb) |"
         for key in HEADLINES
         if key in claims.index
@@ -114,6 +114,11 @@ def _answer() -> list[str]:
         *_rows(study),
         "",
     ]
+
+
+def _cell(text: Any) -> str:
+    """Text that stays inside its cell of a Markdown table."""
+    return str(text).replace("|", "&#124;")
 
 
 def _rows(measured: dict[str, Any]) -> list[str]:

@@ -18,8 +18,7 @@ from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, check, parameters_o
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 
-#: Arms of ablations that need features no other training of the run needs, or may need some.
-OWN_FEATURES = ("input_form-", "resampling-as_it_is")
+INPUT_FORMS = ("caffe", "tf")
 
 
 def features(run: Run, settings: dict[str, Any], notebook: str, part: tuple[int, int]) -> None:
@@ -138,26 +137,35 @@ def trains_only_a_head(name: str, settings: dict[str, Any]) -> bool:
         settings: of the run.
     """
     notebook, *kind = name.split(".")
+    parameters = parameters_of(notebook, settings)
     match kind:
         case ["seed", _]:
             own_features = False
         case ["arm", arm]:
-            own_features = arm.startswith(OWN_FEATURES)
+            # The other form of the input is another bank; without resampling some radiographs are
+            # looked at that resampling leaves out.
+            own = f"input_form-{parameters.get('input_form')}"
+            other_form = arm.startswith("input_form-") and arm != own
+            own_features = other_form or arm == "resampling-as_it_is"
         case _:
             return False
-    return parameters_of(notebook, settings)["engine"] == "bank" and not own_features
+    return parameters["engine"] == "bank" and not own_features
 
 
 def own_arms(notebook: str, parameters: dict[str, Any]) -> list[str]:
     """Arms of a notebook's ablations that no other arm or training of the run equals."""
     if not parameters.get("ablation_seeds"):
         return []
-    if notebook == "06_resnet50_patches":
-        return ["input_form-" + ("caffe" if parameters["input_form"] == "tf" else "tf")]
     # Arms go without early stopping. Where the network does, too, its seeds are one of them.
     seeds_are_an_arm = (
         parameters["stop_patience"] == 0 and parameters["ablation_seeds"] <= parameters["seeds"]
     )
+    if notebook == "06_resnet50_patches":
+        return [
+            f"input_form-{form}"
+            for form in INPUT_FORMS
+            if not (seeds_are_an_arm and form == parameters["input_form"])
+        ]
     schedules = [
         f"schedules-{name}"
         for name in ("plateau", "sawtooth", "exponential", "constant")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
+from boneage_lib.data.whole_files import written_whole
+from boneage_lib.report.devices import gpu_titles
 from boneage_lib.report.provenance import commit, environment
 
 
@@ -42,13 +43,12 @@ def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any]) ->
             if cell.cell_type == "code"
         ],
         "commit": commit(),
-        "device": device(),
+        "device": ", ".join(gpu_titles()) or "CPU",
         **environment(),
     }
     file = made_file(out)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(file)
+    with written_whole(file) as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n")
     return file
 
 
@@ -56,18 +56,3 @@ def read_made(notebook: Path) -> dict[str, Any] | None:
     """The record of an executed notebook; None where there is none, as of committed ones."""
     file = made_file(notebook)
     return json.loads(file.read_text()) if file.is_file() else None
-
-
-def device() -> str:
-    """The NVIDIA GPUs of this machine by name, or ``CPU``."""
-    try:
-        found = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return "CPU"
-    names = found.stdout.split("\n") if found.returncode == 0 else []
-    return ", ".join(name.strip() for name in names if name.strip()) or "CPU"

@@ -41,9 +41,9 @@ def write_pdf(run: Run, out: Path) -> Path:
         jupyter_book(
             pages, run.folder / "pdf.log", "--builder", "singlehtml", "--path-output", folder
         )
-        whole = folder / "_build" / "singlehtml" / "book" / "index.html"
-        if not whole.is_file():
-            whole = next((folder / "_build" / "singlehtml").glob("*.html"))
+        built = folder / "_build" / "singlehtml"
+        # Its addresses count from the book's root, wherever the first page lies.
+        whole = (built / "book" / "index.html").rename(built / "whole.html")
         printed = folder / "book.pdf"
         command = [
             chromium,

@@ -101,7 +101,7 @@ class Run:
 
     def _need(self, path: Path, notebook: str) -> Path:
         if not path.exists():
-            run = _shown(self.folder)
+            run = shown(self.folder)
             raise MissingResult(
                 f"{run} has no {path.relative_to(self.folder)}; notebooks/{notebook}.ipynb makes "
                 f"it. Run that first: papermill notebooks/{notebook}.ipynb out.ipynb "
@@ -118,7 +118,7 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path for people: from the project's root where it lies below it."""
     root = project_root()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

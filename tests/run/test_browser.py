@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from boneage_lib.report.pdf import write_pdf
+from boneage_lib.report.run import Run
+
 ROOT = Path(__file__).resolve().parents[2]
 HTML = Path(os.environ.get("BONEAGE_DEMO_RUN", ROOT / "runs" / "demo")) / "html"
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
@@ -182,6 +185,13 @@ def test_a_point_shows_its_radiograph_and_all_answers(page: Page) -> None:
         "i => i.complete ? i.naturalWidth : i.decode().then(() => i.naturalWidth)"
     )
     assert "Xception errs by" in page.locator("#explorer [role=status]").inner_text()
+
+
+def test_the_book_is_printed_with_its_figures(tmp_path: Path) -> None:
+    printed = write_pdf(Run(HTML.parent), tmp_path / "book.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    # A picture that is not found leaves its place empty.
+    assert printed.count(b"/Subtype /Image") >= len(list((HTML / "_images").glob("*.png")))
 
 
 def test_stamps_lead_to_what_made_the_cell(page: Page) -> None:

@@ -50,9 +50,8 @@ def fair_patch_study(sizes: pd.DataFrame) -> pd.DataFrame:
     if sizes.empty:
         return sizes
     found = []
-    for row in sizes.to_dict("records"):
+    for number, row in enumerate(sizes.to_dict("records")):
         over_seeds = row["over_seeds"]
-        first = row["difference_months_ci"] is None and row["difference_months"] == 0
         record = {str(key): value for key, value in row.items()}
         found.append(
             {
@@ -67,7 +66,7 @@ def fair_patch_study(sizes: pd.DataFrame) -> pd.DataFrame:
                 if over_seeds is None
                 else f"{over_seeds[0]:.1f} to {over_seeds[1]:.1f}",
                 "less the largest patches'": "—"
-                if first
+                if number == 0
                 else with_interval(record, "difference_months"),
             }
         )

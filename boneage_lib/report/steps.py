@@ -1,0 +1,43 @@
+"""One step of a run, as the pipeline names it: a job, a notebook, the book."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boneage_lib.report.run import Run, project_root, shown
+
+
+def do_step(run: Run, settings: dict[str, Any], name: str) -> None:
+    """Do a step of a run whose cohort is there.
+
+    Args:
+        run: where what it makes goes.
+        settings: of the run, see `boneage_lib.report.pipeline.settle`.
+        name: ``book``, a notebook, or a job of `boneage_lib.report.jobs.work`.
+
+    Raises:
+        InputError: what the step itself raises.
+    """
+    # Each step loads what it needs: a notebook's parent needs no Keras, and a job no notebook.
+    if name == "check" or "." in name:
+        from boneage_lib.report.jobs import work
+        from boneage_lib.report.telling import told_progress
+
+        with told_progress(name, run.folder / f".{name}.progress"):
+            work(run, settings, name)
+    elif name == "book":
+        from boneage_lib.report.book import build_book
+        from boneage_lib.report.provenance import write_provenance
+
+        write_provenance(run, settings)
+        build_book(run)
+    else:
+        from boneage_lib.report.execute import execute
+        from boneage_lib.report.profile import notebook_parameters
+
+        root = project_root()
+        source = root / "notebooks" / f"{name}.py"
+        own = {"run_dir": shown(run.folder), **settings["notebooks"][name]}
+        if "weights" in notebook_parameters(source):
+            own["weights"] = settings["weights"]
+        execute(source, run.notebooks / f"{name}.ipynb", own, root, run.outputs / name)
