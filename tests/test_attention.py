@@ -68,6 +68,19 @@ def test_pooled_is_global_average_pooling_of_the_concatenation(
     np.testing.assert_allclose(answer, array(expected), atol=1e-5)
 
 
+def test_bfloat16_loses_no_more_than_its_own_digits(features: np.ndarray) -> None:
+    """Weights stay float32, and so does the answer; bfloat16 has 8 bits."""
+    exact = layer(features, pooled=True)
+    mixed = SpatialAttention(HEADS, 3, pooled=True, dtype="mixed_bfloat16")
+    mixed.build(features.shape)
+    mixed.set_weights(exact.get_weights())
+    answer = mixed(features)
+    assert keras.backend.standardize_dtype(answer.dtype) == "float32"
+    assert {str(weight.dtype) for weight in mixed.weights} == {"float32"}
+    assert not np.array_equal(array(answer), array(exact(features)))
+    np.testing.assert_allclose(array(answer), array(exact(features)), atol=2**-8)
+
+
 @pytest.mark.parametrize(("heads", "kernel_size"), [(8, 3), (1, 1), (2, 5)])
 def test_each_head_has_one_kernel_and_one_bias(heads: int, kernel_size: int) -> None:
     attention = SpatialAttention(heads, kernel_size)

@@ -20,6 +20,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.training import Settings, Trained, extraction, feature_bank, plan, train
 from boneage_lib.training.checkpoints import Checkpoint
+from boneage_lib.training.fitting import STEPS_AT_ONCE
 from boneage_lib.training.patch_study import LossCurve
 from boneage_lib.training.runtimes import choose_precision, choose_runtime, enough_memory
 from boneage_lib.training.schedules import callbacks
@@ -148,6 +149,28 @@ def test_a_killed_training_goes_on_from_its_last_epoch(
     assert capsys.readouterr().out.endswith(said)
 
 
+@pytest.mark.usefixtures("tiny_bases")
+@pytest.mark.parametrize("schedule", ["plateau", "sawtooth"])
+def test_steps_done_at_once_are_those_that_keras_looks_at(schedule: str, tmp_path: Path) -> None:
+    """With a callback that looks at every step, Keras goes one by one."""
+
+    class Watching(keras.callbacks.Callback):
+        steps = 0
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            self.steps += 1
+
+    cohort, watching = tiny_cohort(size=75), Watching()
+    settings = replace(SETTINGS, epochs=3, schedule=schedule, draws_per_cell=13)
+    at_once = train("inception_v3", cohort, settings, tmp_path, verbose=False)
+    one_by_one = train(
+        "inception_v3", cohort, settings, tmp_path, verbose=False, extra_callbacks=[watching]
+    )
+    assert watching.steps > 3 * STEPS_AT_ONCE and watching.steps % STEPS_AT_ONCE
+    pd.testing.assert_frame_equal(at_once.history, one_by_one.history)
+    assert at_once.predictions.equals(one_by_one.predictions)
+
+
 def test_a_plateau_that_hardly_falls_is_one_after_a_kill_too(tmp_path: Path) -> None:
     """Keras turns the sign of the least change that counts when a training begins."""
     losses = [1 - 5e-5 * epoch for epoch in range(8)]
@@ -156,7 +179,7 @@ def test_a_plateau_that_hardly_falls_is_one_after_a_kill_too(tmp_path: Path) -> 
     def rates(folder: Path, epochs: range) -> list[float]:
         head = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="head")
         head.compile(keras.optimizers.Adam(1e-3), loss="mse")
-        own = callbacks(settings, 10, head)
+        own = callbacks(settings, head)
         checkpoint = Checkpoint(folder, "a record", head, own)
         found = []
         for callback in (*own, checkpoint):

@@ -50,6 +50,7 @@ class SpatialAttention(keras.layers.Layer):
             padding="same",
             activation="sigmoid",
             name="masks",
+            dtype=self.dtype_policy,
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -64,6 +65,7 @@ class SpatialAttention(keras.layers.Layer):
             flat = ops.reshape(features, (-1, height * width, channels))  # (B, HW, C)
             masks = self._masks_by_product(flat, height, width)  # (B, HW, heads)
             products = ops.matmul(ops.transpose(masks, (0, 2, 1)), flat)  # (B, heads, C)
+            products = ops.cast(products, self.variable_dtype)
             return ops.reshape(products, (-1, self.heads * channels)) / (height * width)
         masks = self.masks(features)  # (B, H, W, heads)
         return ops.concatenate(

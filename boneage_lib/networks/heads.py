@@ -23,7 +23,7 @@ def _encoded_sex(female: Any) -> Any:
     return keras.layers.Dense(SEX_UNITS, activation="sigmoid", name="sex_encoding")(female)
 
 
-def _inception_head(pooled: Any, female: Any, dropout: float) -> Any:
+def _inception_head(pooled: Any, female: Any, dropout: float, precision: str) -> Any:
     fused = keras.layers.Concatenate(name="fused")([pooled, _encoded_sex(female)])
     for number in (1, 2):
         fused = keras.layers.Dense(1000, activation="tanh", name=f"dense_{number}")(fused)
@@ -31,18 +31,24 @@ def _inception_head(pooled: Any, female: Any, dropout: float) -> Any:
     return fused
 
 
-def _xception_head(pooled: Any, female: Any, dropout: float) -> Any:
+def _xception_head(pooled: Any, female: Any, dropout: float, precision: str) -> Any:
     fused = keras.layers.Concatenate(name="fused")([pooled, _encoded_sex(female)])
     fused = keras.layers.Flatten(name="flatten")(fused)
     return keras.layers.Dense(10, activation="relu", name="dense_1")(fused)
 
 
-def _attention_head(maps: Any, female: Any, dropout: float) -> Any:
-    attention = SpatialAttention(heads=8, kernel_size=3, pooled=True, name="spatial_attention")
-    return _xception_head(attention(maps), female, dropout)
+def _attention_head(maps: Any, female: Any, dropout: float, precision: str) -> Any:
+    attention = SpatialAttention(
+        heads=8,
+        kernel_size=3,
+        pooled=True,
+        name="spatial_attention",
+        dtype="mixed_bfloat16" if precision == "bfloat16" else precision,
+    )
+    return _xception_head(attention(maps), female, dropout, precision)
 
 
-def _resnet_head(pooled: Any, female: Any, dropout: float) -> Any:
+def _resnet_head(pooled: Any, female: Any, dropout: float, precision: str) -> Any:
     fused = keras.layers.Concatenate(name="fused")([pooled, female])
     fused = keras.layers.Flatten(name="flatten")(fused)
     return keras.layers.Dense(14, activation="relu", name="dense_1")(fused)
@@ -57,7 +63,7 @@ class Network:
         title: its name in print.
         backbone: a key of `boneage_lib.bases.BASES`.
         section: where the paper describes it.
-        layers: the head, from (features, female, dropout) to the last hidden layer.
+        layers: the head, from (features, female, dropout, precision) to the last hidden layer.
         pooled: True if the head takes globally averaged features, False if it takes the maps.
         patches: True if it looks at patches instead of whole radiographs.
     """
@@ -66,7 +72,7 @@ class Network:
     title: str
     backbone: str
     section: str
-    layers: Callable[[Any, Any, float], Any]
+    layers: Callable[[Any, Any, float, str], Any]
     pooled: bool = True
     patches: bool = False
 
@@ -147,7 +153,11 @@ class FeatureScale:
 
 
 def build_head(
-    name: str, feature_shape: tuple[int, ...], dropout: float = 0.2, seed: int = 0
+    name: str,
+    feature_shape: tuple[int, ...],
+    dropout: float = 0.2,
+    seed: int = 0,
+    precision: str = "float32",
 ) -> keras.Model:
     """The trainable part of network ``name``, from features and sex to the age's z-score.
 
@@ -158,6 +168,9 @@ def build_head(
         dropout: rate between the last trainable layers of the InceptionV3 network (section V.A
             gives no rate), in [0, 1); the other heads have no dropout.
         seed: seed of the initial weights.
+        precision: ``"float32"`` or ``"bfloat16"``: what the attention network's masks are computed
+            in, from maps that have no more digits themselves; weights are float32 in any case. The
+            other heads are too small to gain from it.
 
     Returns:
         A model from ``features``, a batch of ``feature_shape``, and ``female`` (batch, 1) to
@@ -168,7 +181,7 @@ def build_head(
     keras.utils.set_random_seed(seed)
     features = keras.Input(feature_shape, name="features")
     female = keras.Input((1,), name="female")
-    hidden = network(name).layers(features, female, dropout)
+    hidden = network(name).layers(features, female, dropout, precision)
     age = keras.layers.Dense(1, activation="linear", name="bone_age_z")(hidden)
     return keras.Model([features, female], age, name=f"{name}_head")
 

@@ -39,7 +39,9 @@ class OnePassAdam(keras.optimizers.Adam):
         )
 
 
-def adam(learning_rate: float) -> keras.optimizers.Adam:
+def adam(
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> keras.optimizers.Adam:
     """Adam as the paper uses it (section III), in this backend's fastest form."""
     if keras.backend.backend() == "tensorflow":
         return OnePassAdam(learning_rate)

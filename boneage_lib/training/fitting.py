@@ -18,8 +18,12 @@ from boneage_lib.training.datasets import Batches
 from boneage_lib.training.extraction import jit_compile
 from boneage_lib.training.progress import reporter
 from boneage_lib.training.runtimes import enough_memory
-from boneage_lib.training.schedules import callbacks
+from boneage_lib.training.schedules import callbacks, learning_rate
 from boneage_lib.training.settings import Settings
+
+#: Steps of a head that the backend does by itself before Keras looks at them again: a step of a
+#: small head takes less time than Keras' look.
+STEPS_AT_ONCE = 20
 
 
 def fit_head(
@@ -59,13 +63,14 @@ def fit_head(
     """
     model = model or head
     model.compile(
-        optimizer=adam(settings.learning_rate),
+        optimizer=adam(learning_rate(settings, len(train))),
         loss="mse",
         metrics=["mae"],
         jit_compile=jit_compile(),
+        steps_per_execution=1 if model is not head or _watched(extra_callbacks) else STEPS_AT_ONCE,
     )
     lines = EpochLines(settings.epochs, normalizer.std_months)
-    own = callbacks(settings, len(train), head)
+    own = callbacks(settings, head)
     best = own[-1]
     keepers = [*own, *(extra for extra in extra_callbacks if hasattr(extra, "remembered"))]
     told = Told(head.name, len(train), settings.epochs)
@@ -128,6 +133,12 @@ def predict(model: keras.Model, batches: Batches) -> np.ndarray:
         (seen, female), _ = batches[step]
         answers.append(np.asarray(model.predict_on_batch([seen, female])))
     return np.concatenate(answers).reshape(-1, batches.looks)
+
+
+def _watched(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """True when one of them looks at every step."""
+    unwatched = keras.callbacks.Callback.on_train_batch_end
+    return any(type(callback).on_train_batch_end is not unwatched for callback in callbacks)
 
 
 class NextDraws(keras.callbacks.Callback):

@@ -6,33 +6,31 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from boneage_lib.training.settings import DECAY, Settings
 
 
-class DecayPerStep(keras.callbacks.Callback):
+@keras.saving.register_keras_serializable(package="boneage")
+class DecayPerStep(keras.optimizers.schedules.LearningRateSchedule):
     """Exponential decay of the learning rate from `DECAY`'s first to its second value.
 
     Args:
-        steps: steps an epoch.
-        epochs: epochs that one decay lasts: 1 for the sawtooth "within each epoch" of section III.
+        steps: that one decay lasts: an epoch's for the sawtooth "within each epoch" of section III.
+            The next step begins at the first value again.
     """
 
-    def __init__(self, steps: int, epochs: int) -> None:
-        super().__init__()
-        self.length = max(steps * epochs - 1, 1)
+    def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.epochs = epochs
-        self.epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remember where in the saw's tooth this epoch lies."""
-        self.epoch = epoch % self.epochs
+    def __call__(self, step: Any) -> Any:
+        """The rate of a training's step, counted from 0."""
+        share = ops.cast(ops.mod(step, self.steps), "float32") / max(self.steps - 1, 1)
+        return DECAY[0] * ops.power(DECAY[1] / DECAY[0], share)
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the rate of this step."""
-        share = (self.epoch * self.steps + batch) / self.length
-        self.model.optimizer.learning_rate = DECAY[0] * (DECAY[1] / DECAY[0]) ** min(share, 1.0)
+    def get_config(self) -> dict[str, Any]:
+        """Arguments for loading it again."""
+        return {"steps": self.steps}
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -62,8 +60,19 @@ class KeepBest(keras.callbacks.Callback):
             self.head.set_weights(self.remembered)
 
 
-def callbacks(settings: Settings, steps: int, head: keras.Model) -> list[keras.callbacks.Callback]:
-    """The callbacks of a training of ``steps`` steps an epoch; the last keeps the best weights."""
+def learning_rate(settings: Settings, steps: int) -> float | DecayPerStep:
+    """The rate, or what it follows step by step, of a training of ``steps`` steps an epoch."""
+    match settings.schedule:
+        case "sawtooth":
+            return DecayPerStep(steps)
+        case "exponential":
+            return DecayPerStep(steps * settings.epochs)
+        case _:
+            return settings.learning_rate
+
+
+def callbacks(settings: Settings, head: keras.Model) -> list[keras.callbacks.Callback]:
+    """The callbacks of a training; the last keeps the best weights."""
     chosen: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
     if settings.schedule == "plateau":
         chosen.append(
@@ -71,9 +80,6 @@ def callbacks(settings: Settings, steps: int, head: keras.Model) -> list[keras.c
                 factor=0.5, patience=settings.plateau_patience, min_lr=DECAY[1]
             )
         )
-    elif settings.schedule in ("sawtooth", "exponential"):
-        epochs = 1 if settings.schedule == "sawtooth" else settings.epochs
-        chosen.append(DecayPerStep(steps, epochs))
     if settings.stop_patience:
         chosen.append(keras.callbacks.EarlyStopping(patience=settings.stop_patience))
     return [*chosen, KeepBest(head)]

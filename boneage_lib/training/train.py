@@ -168,7 +168,8 @@ def train(
     def draws(rows: np.ndarray, views: np.ndarray) -> Draws:
         return Draws(rows, views, female[rows], normalizer.to_z(ages[rows]))
 
-    head = build_head(name, engine.feature_shape, settings.dropout, settings.seed)
+    precision = extractor.spec["precision"]
+    head = build_head(name, engine.feature_shape, settings.dropout, settings.seed, precision)
     model = engine.model(head)
     validation = cohort.rows("validation")[None]
     trained_on = draws(rows, views)
