@@ -50,7 +50,7 @@ saliency_radiographs = 12  # test radiographs whose saliency is averaged; 0 take
 saliency_cases = 1  # radiographs shown singly, worst errors first
 
 # %%
-from boneage_lib.evaluation import by_group, patch_averages
+from boneage_lib.evaluation import patch_averages
 from boneage_lib.evaluation.saliency_summary import age_bands
 from boneage_lib.networks import build
 from boneage_lib.report import Run, diagrams, figures, keep, show, tables, use_theme
@@ -116,7 +116,12 @@ tables.against_constant(result)
 figures.predictions({"resnet50_patches": test}, unit="months")
 
 # %% tags=["nbval-ignore-output"]
-show(by_group(test), "Errors by sex and age, months.", decimals=1)
+show(
+    tables.errors_by_group(test),
+    "Errors by sex and age on test, months; 95 % intervals in parentheses; a bias above zero reads "
+    "hands as too old.",
+    decimals=1,
+)
 
 # %% [markdown]
 # ## Few or many patches

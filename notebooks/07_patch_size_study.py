@@ -68,7 +68,7 @@ printed, fair_by_seed, sizes = keep_patch_study(run, study, curves, fair)
 
 # %% tags=["nbval-ignore-output"]
 show(
-    printed.set_index("patch_count"),
+    tables.patch_study(printed),
     "Table 5 with what one epoch gave: pixels shown and their share of the radiograph, training "
     "and validation loss of single patches (z²), and the mean absolute error of validation "
     "radiographs with its 95 % interval (months).",

@@ -163,6 +163,34 @@ def test_a_damaged_shard_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("batches_of_two")
+def test_who_reads_no_maps_does_not_check_them(cohort: Cohort, tmp_path: Path) -> None:
+    rows, views = all_views(cohort, 3)
+    extractor = FakeExtractor()
+    bank = fill_bank(tmp_path, cohort, rows, views, RECIPE, extractor, maps=True)  # type: ignore[arg-type]
+    damaged = min(bank.folder.glob("*.maps.npy"))
+    content = bytearray(damaged.read_bytes())
+    content[-2] ^= 255
+    damaged.write_bytes(content)
+    idle = FakeExtractor(breaks_after=0)
+    pooled = fill_bank(
+        tmp_path, cohort, rows, views, RECIPE, idle, maps=True, to_read="pooled"  # type: ignore[arg-type]
+    )  # fmt: skip
+    np.testing.assert_array_equal(pooled.pooled, bank.pooled)
+    repairing = FakeExtractor()
+    whole = fill_bank(tmp_path, cohort, rows, views, RECIPE, repairing, maps=True)  # type: ignore[arg-type]
+    assert sum(repairing.calls) > 0
+    assert whole.maps is not None
+    # A damaged pooled file is found by either.
+    small = min(bank.folder.glob("*.pooled.npy"))
+    small.write_bytes(small.read_bytes()[:-4])
+    again = FakeExtractor()
+    fill_bank(
+        tmp_path, cohort, rows, views, RECIPE, again, maps=True, to_read="pooled"  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert sum(again.calls) > 0
+
+
+@pytest.mark.usefixtures("batches_of_two")
 def test_several_jobs_fill_a_bank_together(cohort: Cohort, tmp_path: Path) -> None:
     rows, views = all_views(cohort)
     looked = []

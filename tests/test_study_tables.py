@@ -48,6 +48,34 @@ def fair(seeds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def test_the_patch_study_as_printed_is_told_in_words() -> None:
+    study = fair(1).assign(loss=0.5, val_loss=[0.25, np.nan])
+    table = tables.patch_study(with_intervals(study))
+    assert list(table.index) == ["9 × 66 px", "3 × 115 px"]
+    assert list(table["of the radiograph"]) == ["60%", "61%"]
+    mean = ERRORS.mean()
+    assert table["mean absolute error"].iloc[0].startswith(f"{mean + 2:.1f} (")
+    assert not any("_" in name for name in table.columns)
+
+
+def test_errors_by_group_say_an_interval_where_there_is_one() -> None:
+    ages = [30.0, 100.0, 110.0, 100.0]
+    predictions = pd.DataFrame(
+        {
+            "id": range(4),
+            "female": [0, 0, 0, 1],
+            "boneage_months": ages,
+            "predicted_months": [36.0, 97.0, 108.0, 101.0],
+        }
+    )
+    table = tables.errors_by_group(predictions)
+    error = table["mean absolute error"]
+    assert error["0 to 60 months"] == "6.0", "one radiograph has no interval"
+    assert error["60 to 120 months"].startswith("2.0 (")
+    assert table["radiographs"]["male"] == 3
+    assert table["bias"]["female"] == pytest.approx(1)
+
+
 def test_the_patch_study_gets_an_interval_for_each_row_and_loses_its_times() -> None:
     errors = np.random.default_rng(0).gamma(2, 10, 50)
     study = pd.DataFrame({"patch_count": [3, 9], "mae_months": [errors.mean(), 5.0]}).assign(

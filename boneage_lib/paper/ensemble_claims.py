@@ -83,7 +83,7 @@ def _better(run_results: Results) -> Claim:
         ]
         half |= {
             "measured": "; ".join(
-                f"{row['name']} {row['mae_months']:.2f} months "
+                f"{row['name'].replace('_', ' ')} {row['mae_months']:.2f} months "
                 f"({row['difference_months']:+.2f} to {TITLES[row['best_member']]})"
                 for row in rows.values()
             )

@@ -39,7 +39,7 @@ def write_explorer(run: Run, folder: Path) -> None:
         for name in networks
     }
     first = tables[networks[0]].sort_values("boneage_months", kind="stable")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     keys = first.index.tolist()
     answers = np.stack(
         [tables[name]["predicted_months"].reindex(first.index).to_numpy() for name in networks],

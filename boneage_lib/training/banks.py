@@ -76,6 +76,7 @@ def open_banks(
     splits: tuple[str, ...] = SPLITS,
     progress: Progress | None = None,
     part: tuple[int, int] = (0, 1),
+    to_read: str | None = None,
 ) -> dict[str, Bank]:
     """The banks of trainings that differ in their seed alone, filled; see `fill_bank`."""
     return {
@@ -91,6 +92,7 @@ def open_banks(
             map_dtype(weights),
             progress or reporter(f"views of {spec.backbone}"),
             part,
+            to_read,
         )
         for name, (rows, views) in views_wanted(cohort, trainings, splits).items()
     }

@@ -81,6 +81,7 @@ def fill_bank(
     map_dtype: str = "float16",
     progress: Progress | None = None,
     part: tuple[int, int] = (0, 1),
+    to_read: str | None = None,
 ) -> Bank:
     """Open the bank of these views, computing what is not there yet, shard by shard.
 
@@ -101,6 +102,8 @@ def fill_bank(
         progress: called with (views done, views in all).
         part: (k, of) makes only every ``of``-th shard from the ``k``-th on, as one of several jobs
             that fill a bank together.
+        to_read: ``"pooled"`` when a bank that is whole is opened for its pooled features alone:
+            its gigabytes of maps are then not compared with their checksums.
 
     Returns:
         The bank: with all the views, or with what is there so far when only a part was made.
@@ -114,6 +117,10 @@ def fill_bank(
     bank, record = describe_bank(folder, cohort, recipe, extractor, seed, kept_maps)
     kinds = ("pooled", "maps") if maps else ("pooled",)
     _check_record(bank, record)
+    if to_read is not None:
+        index, arrays = read_shards(bank, [to_read])
+        if all(pair in index for pair in pairs):
+            return _opened(arrays, index, bank)
     index, arrays = read_shards(bank, kinds)
     missing = [pair for pair in pairs if pair not in index]
     if missing:

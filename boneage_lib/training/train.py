@@ -152,6 +152,7 @@ def train(
             keep_maps,
             splits,
             progress,
+            to_read="pooled" if spec.pooled else None,
         )
         engine = BankEngine(banks, spec.pooled)
     scale = None

@@ -6,6 +6,7 @@ import functools
 import http.server
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from boneage_lib.report.book import jupyter_book
 from boneage_lib.report.pdf import write_pdf
+from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +108,27 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_nothing_goes_wrong_and_nothing_leaves_the_machine(watched: Watched, path: str) -> None:
     watched.open(path)
     assert watched.wrong == []
+
+
+def test_the_checkout_alone_makes_a_book(browser: Browser, tmp_path: Path) -> None:
+    """`jupyter-book build .` without any run, from the notebooks as they are kept."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    kept = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    checkout = tmp_path / "checkout"
+    for name in filter(None, kept.split("\0")):
+        if (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name)
+    jupyter_book(checkout, tmp_path / "book.log")
+    html = checkout / "_build" / "html"
+    pages = [str(page.relative_to(html)) for page in html.rglob("*.html")]
+    assert {f"notebooks/{name}.html" for name in NOTEBOOKS} <= set(pages)
+    assert "<table" in (html / "notebooks" / f"{NOTEBOOKS[0]}.html").read_text(), "no outputs"
+    for path in pages:
+        watched = Watched(browser, html.as_uri())
+        watched.open(path)
+        assert watched.wrong == [], path
+        watched.page.close()
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -8,6 +8,7 @@ from boneage_lib.report.tables.ensembles import (
     gaps,
     seeds,
 )
+from boneage_lib.report.tables.groups import errors_by_group
 from boneage_lib.report.tables.networks import (
     against_constant,
     configurations,
@@ -21,7 +22,7 @@ from boneage_lib.report.tables.networks import (
     table_6,
     three_way,
 )
-from boneage_lib.report.tables.patches import fair_patch_study, patches_at_test
+from boneage_lib.report.tables.patches import fair_patch_study, patch_study, patches_at_test
 from boneage_lib.report.tables.saliency import saliency
 from boneage_lib.report.tables.showing import show
 
@@ -33,11 +34,13 @@ __all__ = [
     "configurations",
     "count_parameters",
     "ensembles",
+    "errors_by_group",
     "fair_patch_study",
     "gaps",
     "pairs",
     "paper_row",
     "parameter_table",
+    "patch_study",
     "patches_at_test",
     "saliency",
     "scores_row",

@@ -41,6 +41,27 @@ def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["patches", "combined by"])
 
 
+def patch_study(printed: pd.DataFrame) -> pd.DataFrame:
+    """The patch-size study as the paper did it, in words, one row a setting.
+
+    Args:
+        printed: see `boneage_lib.report.keep_patch_study`, its first table.
+    """
+    found = [
+        {
+            "patches": f"{row['patch_count']} × {row['patch_size']} px",
+            "pixels": row["pixels"],
+            "of the radiograph": f"{row['budget']:.0%}",
+            "patches a step": row["patches_a_step"],
+            "training loss (z²)": row["loss"],
+            "validation loss (z²)": row["val_loss"],
+            "mean absolute error": _in_words(row["mae_months"], row["low"], row["high"]),
+        }
+        for row in printed.to_dict("records")
+    ]
+    return pd.DataFrame(found).set_index("patches")
+
+
 def fair_patch_study(sizes: pd.DataFrame) -> pd.DataFrame:
     """The fair patch-size study in words, one row a setting, months.
 

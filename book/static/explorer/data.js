@@ -1,0 +1,1 @@
+// A run writes here what its page to explore shows; see boneage_lib/report/explorer.py.
