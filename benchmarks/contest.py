@@ -18,6 +18,7 @@ from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.inputs import number_uses, view_batches
 from boneage_lib.networks import FeatureScale, build, build_head, count_flops, network
 from boneage_lib.training import Extractor, Settings, fill_bank
+from boneage_lib.training.banks import map_dtype
 from boneage_lib.training.datasets import Draws
 from boneage_lib.training.engines import BankEngine, Engine, StreamingEngine
 from boneage_lib.training.feature_bank import PIXELS_A_BATCH
@@ -40,7 +41,8 @@ class Contest:
         self.settings = Settings(epochs=1, batch_size=BATCH, patch_size=arguments.patch_size)
         self.recipe = recipe(self.spec, self.settings, training=True)
         self.looks, self.side = self.recipe.looks(), side(self.spec, cohort, self.settings)
-        self.random = weights_kind(arguments.weights) == "random"
+        self.weights = arguments.weights
+        self.random = weights_kind(self.weights) == "random"
         train = cohort.rows("train")
         ages = cohort.labels["boneage_months"].to_numpy()
         self.normalizer = AgeNormalizer.fit(ages[train])
@@ -103,7 +105,7 @@ class Contest:
             self.recipe,
             self.extractors[self.ours],
             maps=not self.spec.pooled,
-            map_dtype="float32" if self.random else "float16",
+            map_dtype=map_dtype(self.weights, self.extractors[self.ours]),
         )
         seconds = time.perf_counter() - started
         return seconds, BankEngine({"train": bank}, self.spec.pooled)
@@ -111,7 +113,13 @@ class Contest:
     def head(self, engine: Engine, seed: int = 0) -> tuple[float, float]:
         """Seconds of fitting one head to all draws: its steps, and with building its graph."""
         started = time.perf_counter()
-        head = build_head(self.name, engine.feature_shape, self.settings.dropout, seed)
+        head = build_head(
+            self.name,
+            engine.feature_shape,
+            self.settings.dropout,
+            seed,
+            self.extractors[self.ours].spec["precision"],
+        )
         first = Draws(*(part[:, :BATCH] for part in vars(self.drawn).values()))
         clock = step_clock()
         fit_head(

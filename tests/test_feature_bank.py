@@ -347,7 +347,7 @@ def test_whatever_features_depend_on_names_another_bank(cohort: Cohort, tmp_path
         assert len(list(folder.glob("*.pooled.npy"))) == 1
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_maps_are_kept_in_the_precision_asked_for(
     cohort: Cohort, tmp_path: Path, dtype: str
 ) -> None:
@@ -363,7 +363,11 @@ def test_maps_are_kept_in_the_precision_asked_for(
         map_dtype=dtype,
     )
     assert bank.maps is not None
-    assert bank.maps.dtype == dtype and bank.pooled.dtype == "float32"
+    assert str(bank.maps.dtype) == dtype and bank.pooled.dtype == "float32"
+    found = np.asarray(bank.maps).astype("float32")
+    # Means over a map's positions are the pooled features, to the digits that the maps have.
+    rounding = {"bfloat16": 2**-8, "float16": 2**-11, "float32": 2**-22}[dtype]
+    np.testing.assert_allclose(found.mean(axis=(2, 3)), bank.pooled, rtol=rounding)
     assert fill_bank(tmp_path, cohort, rows, views, Recipe(), FakeExtractor()).maps is None  # type: ignore[arg-type]
 
 

@@ -179,7 +179,9 @@ def build_head(
     if not 0 <= dropout < 1:
         raise InputError(f"Found dropout={dropout}; expected a rate in [0, 1).")
     keras.utils.set_random_seed(seed)
-    features = keras.Input(feature_shape, name="features")
+    # Maps in bfloat16 are handed over as they are; the other heads take pooled features in float32.
+    as_given = precision if not network(name).pooled else "float32"
+    features = keras.Input(feature_shape, dtype=as_given, name="features")
     female = keras.Input((1,), name="female")
     hidden = network(name).layers(features, female, dropout, precision)
     age = keras.layers.Dense(1, activation="linear", name="bone_age_z")(hidden)

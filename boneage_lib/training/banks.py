@@ -45,9 +45,14 @@ def open_extractor(
     )
 
 
-def map_dtype(weights: str | Path | None) -> str:
-    """Type of kept feature maps: random bases give them too small for half precision."""
-    return "float16" if weights_kind(weights) == "imagenet" else "float32"
+def map_dtype(weights: str | Path | None, extractor: Extractor) -> str:
+    """Type of kept feature maps: no more digits than the base computes with.
+
+    Random bases give maps too small for half precision.
+    """
+    if weights_kind(weights) == "random":
+        return "float32"
+    return "bfloat16" if extractor.spec["precision"] == "bfloat16" else "float16"
 
 
 def views_wanted(
@@ -89,7 +94,7 @@ def open_banks(
             extractor,
             trainings[0].views_seed,
             keep_maps or not spec.pooled,
-            map_dtype(weights),
+            map_dtype(weights, extractor),
             progress or reporter(f"views of {spec.backbone}"),
             part,
             to_read,
@@ -168,7 +173,7 @@ def shares(
 ) -> list[Share]:
     """What trainings would look for in the banks that `open_banks` opens for them."""
     found = []
-    kept = map_dtype(weights) if keep_maps or not spec.pooled else None
+    kept = map_dtype(weights, extractor) if keep_maps or not spec.pooled else None
     for part, (rows, views) in views_wanted(cohort, trainings, splits).items():
         own = recipe(spec, trainings[0], training=part == "train")
         seed = trainings[0].views_seed

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import ml_dtypes
 import numpy as np
 
 from boneage_lib.data import Cohort
@@ -98,7 +99,7 @@ def fill_bank(
         extractor: the frozen base.
         seed: seed of the views.
         maps: keep feature maps too.
-        map_dtype: ``"float16"`` or ``"float32"``.
+        map_dtype: ``"bfloat16"``, ``"float16"`` or ``"float32"``.
         progress: called with (views done, views in all).
         part: (k, of) makes only every ``of``-th shard from the ``k``-th on, as one of several jobs
             that fill a bank together.
@@ -240,7 +241,8 @@ def _shapes(looks: int, map_shape: tuple[int, ...], map_dtype: str | None) -> Sh
     """Shape and type of what is kept of one radiograph's view."""
     shapes: Shapes = {"pooled": ((looks, map_shape[-1]), np.dtype("float32"))}
     if map_dtype:
-        shapes["maps"] = ((looks, *map_shape), np.dtype(map_dtype))
+        kept = ml_dtypes.bfloat16 if map_dtype == "bfloat16" else map_dtype
+        shapes["maps"] = ((looks, *map_shape), np.dtype(kept))
     return shapes
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from boneage_lib.data.pages import LIMIT
@@ -114,7 +115,7 @@ def write_shard(folder: Path, pairs: Sequence[Pair], arrays: Mapping[str, np.nda
             written_whole(folder / f"{name}.{kind}.npy") as partial,
             partial.open("wb") as file,
         ):
-            np.save(file, array, allow_pickle=False)
+            np.save(file, _as_bits(array), allow_pickle=False)
         digests[kind] = _digest(array)
     record = {"pairs": [list(pair) for pair in pairs], "sha256": digests}
     with written_whole(folder / f"{name}.json") as partial:
@@ -179,14 +180,20 @@ def _read(
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             if len(array) != len(pairs) or _digest_of_file(path, array) != record["sha256"][kind]:
                 return None
-            parts[kind] = ArrayFile(path, array.offset, array.shape, array.dtype)
+            dtype = np.dtype(ml_dtypes.bfloat16) if array.dtype == np.uint16 else array.dtype
+            parts[kind] = ArrayFile(path, array.offset, array.shape, dtype)
     except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError):
         return None  # missing, cut off or of another make; a lack of anything else is raised
     return pairs, parts
 
 
+def _as_bits(array: np.ndarray) -> np.ndarray:
+    """The array, or the bits of one in bfloat16, which NumPy's files cannot name."""
+    return array.view(np.uint16) if array.dtype == ml_dtypes.bfloat16 else array
+
+
 def _digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(_as_bits(array)).data).hexdigest()
 
 
 def _digest_of_file(path: Path, array: np.ndarray) -> str:

@@ -184,7 +184,7 @@ def train(
         "settings": settings.as_dict(),
         "base": extractor.spec,
         "cohort": cohort.checksum,
-        "maps": map_dtype(weights),
+        "maps": map_dtype(weights, extractor),
         # What other rooms of the library decide about it: resampling, and the normalizer.
         "draws": digest_of_arrays(rows, views, trained_on.age_z, patches),
         "code": digest_of_code(TRAINING_CODE),
