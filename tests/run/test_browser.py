@@ -23,12 +23,19 @@ from boneage_lib.report.run import Run
 ROOT = Path(__file__).resolve().parents[2]
 HTML = Path(os.environ.get("BONEAGE_DEMO_RUN", ROOT / "runs" / "demo")) / "html"
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
-PAGES = sorted(
-    str(page.relative_to(HTML))
-    for page in HTML.rglob("*.html")
-    if "_static" not in page.parts and page.name != "genindex.html"
-    if page != HTML / "index.html"  # it only leads to the first page
-)
+
+
+def pages_of(html: Path) -> list[str]:
+    """Pages of a book that somebody reads, by their paths in it."""
+    return sorted(
+        str(page.relative_to(html))
+        for page in html.rglob("*.html")
+        if "_static" not in page.parts and page.name != "genindex.html"
+        if page != html / "index.html"  # it only leads to the first page
+    )
+
+
+PAGES = pages_of(HTML)
 #: A phone's width, pixels.
 PHONE = 390
 
@@ -121,7 +128,7 @@ def test_the_checkout_alone_makes_a_book(browser: Browser, tmp_path: Path) -> No
             shutil.copy2(ROOT / name, checkout / name)
     jupyter_book(checkout, tmp_path / "book.log")
     html = checkout / "_build" / "html"
-    pages = [str(page.relative_to(html)) for page in html.rglob("*.html")]
+    pages = pages_of(html)
     assert {f"notebooks/{name}.html" for name in NOTEBOOKS} <= set(pages)
     assert "<table" in (html / "notebooks" / f"{NOTEBOOKS[0]}.html").read_text(), "no outputs"
     for path in pages:
