@@ -406,6 +406,9 @@ def test_ablations_over_seeds() -> None:
     found = claim("resampling-helps", ablations=helps)
     assert "untouched" not in found.test + found.reason and "Xception" in found.test
     assert (found.value, found.interval) == (-4.0, (-5.0, -3.0))
+    hardly = {"resampling": study("resampled", as_it_is=open_)}
+    assert verdict("resampling-helps", ablations=hardly) == "ambiguous"
+    assert "not significant" in claim("resampling-helps", ablations=hardly).reason
     harms = {"resampling": study("resampled", as_it_is=better)}
     assert verdict("resampling-helps", ablations=harms) == "contradicted"
     helps["resampling"]["arms"]["resampled"]["updates"] = [200, 200, 200]

@@ -78,6 +78,9 @@ def _resampling(run_results: Results) -> Claim:
     else:
         found = (-less[0], -less[2], -less[1])
         verdict, reason = lower_error([found])
+        if found[1] <= 0 <= found[2]:
+            # Zero in the interval is no improvement that is significant, whatever the point.
+            verdict, reason = Verdict.AMBIGUOUS, "the interval includes zero: not significant"
         verdict = capped(verdict)  # of three architectures one is tried
         arms = run_results["ablations"]["resampling"]["arms"].values()
         updates = [number for arm in arms for number in arm["updates"]]
