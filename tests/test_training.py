@@ -343,11 +343,35 @@ def test_every_epoch_trains_on_its_own_draws_once() -> None:
     assert sorted(rows[:, 0]) == [0, 1, 2]
 
 
-def test_per_step_schedules_reach_the_optimizer() -> None:
-    head = build_head("resnet50_patches", (2,))
+def test_per_step_schedules_reach_the_weights() -> None:
+    """Adam moves a weight by about the learning rate, whatever the gradient."""
+
+    class Moves(keras.callbacks.Callback):
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+            self.before, self.largest = self.model.get_weights(), []
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            now = self.model.get_weights()
+            pairs = zip(now, self.before, strict=True)
+            self.largest.append(max(float(np.abs(new - old).max()) for new, old in pairs))
+            self.before = now
+
+    head, moves = build_head("resnet50_patches", (2,)), Moves()
     settings = Settings(epochs=2, schedule="sawtooth", stop_patience=0)
-    fit_head(head, feature_batches(2), feature_batches(), NORMALIZER, settings, verbose=False)
-    assert float(head.optimizer.learning_rate) == pytest.approx(1e-5, rel=1e-4)
+    history = fit_head(
+        head,
+        feature_batches(2),
+        feature_batches(),
+        NORMALIZER,
+        settings,
+        verbose=False,
+        extra_callbacks=[moves],
+    )
+    first, last = 0, 4  # of five steps an epoch
+    assert moves.largest[first] == pytest.approx(1e-3, rel=0.01)
+    assert moves.largest[last] < 3e-5
+    assert moves.largest[5 + first] > 3e-4, "the second epoch begins at the first rate again"
+    assert list(history["learning_rate"]) == pytest.approx([1e-3, 1e-3])
 
 
 def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:
