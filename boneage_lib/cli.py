@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 import yaml
@@ -16,9 +16,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from boneage_lib.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     help="Bone age networks of Monti and Tonazzo, as a reproducible paper.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import AgeNormalizer, Cohort, prepare
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
-from boneage_lib.training import Settings, Trained, extraction, feature_bank, plan, train
+from boneage_lib.training import Settings, Trained, banks, extraction, feature_bank, plan, train
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.fitting import STEPS_AT_ONCE
 from boneage_lib.training.patch_study import LossCurve
@@ -66,6 +67,33 @@ def test_streaming_and_bank_give_one_loss_curve(name: str, cohort: Cohort, tmp_p
     np.testing.assert_allclose(
         streamed.predictions["predicted_months"], bank.predictions["predicted_months"], atol=0.05
     )
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_maps_in_bfloat16_train_as_streaming_in_it(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with pretrained bases, whose maps are kept in the base's own digits and never scaled."""
+    for module in (banks, sys.modules[train.__module__]):
+        monkeypatch.setattr(module, "weights_kind", lambda _: "imagenet")
+    bank, streamed = (
+        train(
+            "xception_attention",
+            cohort,
+            replace(SETTINGS, engine=engine),
+            tmp_path,
+            runtime="keras",
+            precision="bfloat16",
+            verbose=False,
+        )
+        for engine in ("bank", "streaming")
+    )
+    kept = [np.load(file).dtype for file in tmp_path.rglob("*.maps.npy")]
+    assert kept and set(kept) == {np.dtype("uint16")}, "NumPy's files know bfloat16 by its bits"
+    # The base gives other last digits in batches of another size.
+    np.testing.assert_allclose(streamed.history["loss"], bank.history["loss"], rtol=2**-6)
+    for found in (bank, streamed):
+        assert {weight.dtype for weight in found.head.get_weights()} == {np.dtype("float32")}
 
 
 @pytest.mark.usefixtures("tiny_bases")

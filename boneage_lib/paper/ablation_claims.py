@@ -46,22 +46,31 @@ def _over(run_results: Results, study: str) -> str:
     )
 
 
+def _half(found: Difference, measured: str, verdict: Verdict, reason: str) -> dict[str, Any]:
+    """The measured half of a claim that one difference decides."""
+    return {
+        "measured": measured,
+        "value": found[0],
+        "interval": found[1:],
+        "verdict": verdict,
+        "reason": reason,
+    }
+
+
 def _schedules(run_results: Results) -> Claim:
     found = _less_reference(run_results, "schedules", "sawtooth")
-    half: dict[str, Any]
     if found is None:
         half = absent(NOT_MEASURED.format("learning-rate schedules"))
     else:
         verdict, reason = no_gain(found)
         once = _less_reference(run_results, "schedules", "exponential")
-        half = {
-            "measured": f"sawtooth less plateau {told(found)}"
+        half = _half(
+            found,
+            f"sawtooth less plateau {told(found)}"
             + ("" if once is None else f"; one decay over all epochs less plateau {told(once)}"),
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: no lower error; {reason}. {_over(run_results, 'schedules')}",
-        }
+            verdict,
+            f"Claimed: no lower error; {reason}. {_over(run_results, 'schedules')}",
+        )
     return stated(
         "schedule-ablation",
         test="Xception with three schedules over several seeds: error of validation radiographs, "
@@ -72,7 +81,6 @@ def _schedules(run_results: Results) -> Claim:
 
 def _resampling(run_results: Results) -> Claim:
     less = _less_reference(run_results, "resampling", "as_it_is")
-    half: dict[str, Any]
     if less is None:
         half = absent(NOT_MEASURED.format("resampling"))
     else:
@@ -86,15 +94,14 @@ def _resampling(run_results: Results) -> Claim:
         updates = [number for arm in arms for number in arm["updates"]]
         if max(updates) > MORE_UPDATES * min(updates):
             verdict, reason = Verdict.AMBIGUOUS, "the arms had different numbers of updates"
-        half = {
-            "measured": f"resampled less as it is {told(found)}",
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: lower error in each architecture; {reason}. One architecture "
-            "shows at most approximately what holds in each. That validation is not resampled "
-            f"leans against resampling. {_over(run_results, 'resampling')}",
-        }
+        half = _half(
+            found,
+            f"resampled less as it is {told(found)}",
+            verdict,
+            f"Claimed: lower error in each architecture; {reason}. One architecture shows at most "
+            "approximately what holds in each. That validation is not resampled leans against "
+            f"resampling. {_over(run_results, 'resampling')}",
+        )
     return stated(
         "resampling-helps",
         test="Xception with and without resampling of its training radiographs, equal numbers of "
@@ -105,19 +112,17 @@ def _resampling(run_results: Results) -> Claim:
 
 def _input_form(run_results: Results) -> Claim:
     found = _less_reference(run_results, "input_form", "tf")
-    half: dict[str, Any]
     if found is None:
         half = absent(NOT_MEASURED.format("the form of ResNet50's input"))
     else:
         verdict, reason = lower_error([found])
-        half = {
-            "measured": f"[-1, 1] less BGR minus mean {told(found)}",
-            "value": found[0],
-            "interval": found[1:],
-            "verdict": verdict,
-            "reason": f"Claimed: [-1, 1] serves ResNet50's weights; {reason}. "
+        half = _half(
+            found,
+            f"[-1, 1] less BGR minus mean {told(found)}",
+            verdict,
+            f"Claimed: [-1, 1] serves ResNet50's weights; {reason}. "
             f"{_over(run_results, 'input_form')}",
-        }
+        )
     return stated(
         "input-form",
         test="ResNet50 on patches with both forms of input over several seeds: error of validation "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from boneage_lib.paper import published
@@ -25,9 +26,15 @@ def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:
     value, interval = scores.get(key), scores.get(f"{key}_ci")
     if value is None:
         return "undefined"
-    if interval is None:
+    low, high = interval or (math.nan, math.nan)
+    return with_limits(value, low, high, decimals)
+
+
+def with_limits(value: float, low: float, high: float, decimals: int = 1) -> str:
+    """A number and its interval in words; without one where its limits are no numbers."""
+    if math.isnan(low):
         return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({interval[0]:.{decimals}f} to {interval[1]:.{decimals}f})"
+    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
 
 
 def data_line(data: dict[str, Any]) -> str:

@@ -46,9 +46,9 @@ def open_extractor(
 
 
 def map_dtype(weights: str | Path | None, extractor: Extractor) -> str:
-    """Type of kept feature maps: no more digits than the base computes with.
+    """Type of kept feature maps: 16 bits of pretrained bases, bfloat16 where they run in it.
 
-    Random bases give maps too small for half precision.
+    Random bases give maps that vary too little for 16 bits.
     """
     if weights_kind(weights) == "random":
         return "float32"

@@ -137,8 +137,11 @@ def predict(model: keras.Model, batches: Batches) -> np.ndarray:
 
 def _watched(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """True when one of them looks at every step."""
-    unwatched = keras.callbacks.Callback.on_train_batch_end
-    return any(type(callback).on_train_batch_end is not unwatched for callback in callbacks)
+    return any(
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for callback in callbacks
+        for hook in ("on_train_batch_begin", "on_train_batch_end")
+    )
 
 
 class NextDraws(keras.callbacks.Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from boneage_lib.report.wording import with_interval
+from boneage_lib.report.wording import with_interval, with_limits
 
 
 def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
@@ -28,12 +28,12 @@ def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
                 "patches": f"{side} × {side} grid" if grid else f"{row['patches']} random",
                 "combined by": row["combined"] if row["patches"] > 1 else "—",
                 "draws": row["draws"],
-                "mean absolute error": _in_words(row["mae_months"], row["low"], row["high"]),
+                "mean absolute error": with_limits(row["mae_months"], row["low"], row["high"]),
                 "standard deviation over draws": spread,
                 "lowest to highest draw": lowest,
                 "less the mean of 3 random": "—"
                 if one
-                else _in_words(
+                else with_limits(
                     row["difference_months"], row["difference_low"], row["difference_high"], 2
                 ),
             }
@@ -55,7 +55,7 @@ def patch_study(printed: pd.DataFrame) -> pd.DataFrame:
             "patches a step": row["patches_a_step"],
             "training loss (z²)": row["loss"],
             "validation loss (z²)": row["val_loss"],
-            "mean absolute error": _in_words(row["mae_months"], row["low"], row["high"]),
+            "mean absolute error": with_limits(row["mae_months"], row["low"], row["high"]),
         }
         for row in printed.to_dict("records")
     ]
@@ -92,9 +92,3 @@ def fair_patch_study(sizes: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found).set_index("patches")
-
-
-def _in_words(value: float, low: float, high: float, decimals: int = 1) -> str:
-    if np.isnan(low):
-        return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
