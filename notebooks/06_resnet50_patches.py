@@ -155,7 +155,7 @@ figures.patches_at_test(averages)
 # ## The form of the input
 #
 # Section IV scales all radiographs to [−1, 1]. ResNet50's published weights were learned on another
-# form, pixel values less ImageNet's mean colour. Here are the same trainings with both.
+# form, pixel values less ImageNet's mean color. Here are the same trainings with both.
 
 # %% tags=["nbval-ignore-output"]
 show_ablation(run, "input_form", cohort, settings, ablation_seeds, weights)

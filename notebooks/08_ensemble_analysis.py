@@ -94,7 +94,7 @@ show(
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6", "caption": "Predicted against true bone age on test in z-units, for every network and the ensemble with the printed weights divided by their sum (Figure 6)."}, "image": {"alt": "One scatter plot for each network and the ensemble, predicted against true bone age, with the line of identity."}}
 figures.predictions(found.test, normalizer=found.normalizer, unit="z")
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-by-age", "caption": "Mean absolute error by age on test, with 95 % intervals."}, "image": {"alt": "Mean absolute error against age band, one line for each network."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-by-age", "caption": "Mean absolute error, and below it the mean error, by age on test, with 95 % intervals."}, "image": {"alt": "Two panels against age band, the mean absolute error and the mean error in months, a point with its interval for each network and the ensemble."}}
 figures.error_by_age(found.test)
 
 # %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-errors", "caption": "Mean absolute error on test with 95 % intervals, beside a constant guess."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensemble, and a vertical line for the constant guess."}}

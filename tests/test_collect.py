@@ -240,7 +240,7 @@ def test_claims_on_synthetic_radiographs_are_not_testable(
     assert [row["id"] for row in kept] == [*exact["id"], *measured["id"]]
     assert {row["needs"] for row in kept[: len(exact)]} == {"arithmetic"}
     assert {row["needs"] for row in kept[len(exact) :]} == {"run"}
-    assert capsys.readouterr().out.startswith(f"{len(kept)} claims, ")
+    assert capsys.readouterr().out.startswith(f"{len(kept)} claims: ")
 
 
 def test_a_kept_study_comes_back_without_labels_and_places(

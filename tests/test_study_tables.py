@@ -154,10 +154,10 @@ def test_seeds_and_changed_radiographs() -> None:
     table = tables.changed_radiographs(summary)
     assert table.loc[TITLES["xception"], "increase"].startswith("4.0 (3.")
     wide = tables.by_condition(rows)
-    assert list(wide.index) == ["none", "rotation", "flip"]
+    assert list(wide.index) == ["As they are", "Rotation", "Mirrored"]
     assert list(wide)[:4] == list(TITLES.values())
-    assert wide.loc["rotation", TITLES["xception"]] == pytest.approx(
-        wide.loc["none", TITLES["xception"]] + 7.5
+    assert wide.loc["Rotation", TITLES["xception"]] == pytest.approx(
+        wide.loc["As they are", TITLES["xception"]] + 7.5
     )
 
 

@@ -83,7 +83,7 @@ def _better(run_results: Results) -> Claim:
         ]
         half |= {
             "measured": "; ".join(
-                f"{row['name'].replace('_', ' ')} {row['mae_months']:.2f} months "
+                f"{_title(row['name'])} {row['mae_months']:.2f} months "
                 f"({row['difference_months']:+.2f} to {TITLES[row['best_member']]})"
                 for row in rows.values()
             )
@@ -196,6 +196,11 @@ def _spread(run_results: Results) -> Reading | None:
     return found, text, Verdict.CONFIRMED, ""
 
 
+def _title(name: str) -> str:
+    """A network's or ensemble's name in print."""
+    return TITLES.get(name, name.replace("_", " "))
+
+
 def _named(run_results: Results, study: str) -> dict[str, Mapping[str, Any]]:
     return {row["name"]: row for row in run_results.get(study) or ()}
 
@@ -221,7 +226,7 @@ def _overfitting(run_results: Results) -> Claim:
         gaps = {n: r["gap_months"] for n, r in rows[0].items() if r.get("gap_months") is not None}
         half = {
             "measured": "validation minus train, months: "
-            + "; ".join(f"{TITLES.get(n, n)} {g:+.2f}" for n, g in gaps.items())
+            + "; ".join(f"{_title(n)} {g:+.2f}" for n, g in gaps.items())
             + f"; ensemble less the smallest of its members' {both(smallest)}, less their mean by "
             f"its weights {both(weighted)}",
             "value": judged[0][0],

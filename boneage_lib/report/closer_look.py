@@ -132,8 +132,9 @@ def saliency_sentence(numbers: dict[str, Any]) -> Any:
         ]
     if numbers["cases"]:
         correlation = share_range(numbers, "rank_correlation", 1, 2)
+        radiographs = "radiograph" if numbers["cases"] == 1 else "radiographs"
         sentences.append(
-            f"On the {numbers['cases']} radiographs with the worst errors, shown above, Grad-CAM "
+            f"On the {numbers['cases']} {radiographs} with the worst errors, shown above, Grad-CAM "
             f"and occlusion rank places alike with a correlation of **{correlation}**."
         )
     return Markdown(" ".join(sentences))

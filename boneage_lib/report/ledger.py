@@ -257,7 +257,8 @@ def keep_claims(
         parts.append(built.assign(needs="networks"))
     rows = pd.concat([*parts, measured.assign(needs="run")], ignore_index=True)
     run.write_json("claims.json", json.loads(rows.to_json(orient="records")))
-    print(f"{len(rows)} claims, {rows['verdict'].value_counts().to_dict()}")
+    counts = rows["verdict"].value_counts().items()
+    print(f"{len(rows)} claims: {', '.join(f'{count} {verdict}' for verdict, count in counts)}")
     return rows
 
 

@@ -11,6 +11,7 @@ from boneage_lib.report.run import project_root
 
 NOT_MEASURED = "not measured"
 DATA_NAMES = {"synthetic": "synthetic radiographs", "rsna": "real RSNA radiographs"}
+WEIGHT_NAMES = {"imagenet": "ImageNet"}
 #: The study of real radiographs whose numbers stand beside every run's.
 REAL_STUDY = "rsna-500px"
 
@@ -41,7 +42,8 @@ def data_line(data: dict[str, Any]) -> str:
     """What a result was measured on, in words."""
     line = (
         f"{data['n_train']} + {data['n_validation']} + {data['n_test']} "
-        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px, {data['weights']} weights"
+        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px, "
+        f"{WEIGHT_NAMES.get(data['weights'], data['weights'])} weights"
     )
     return line if testable(data) else f"{line} (pipeline check)"
 

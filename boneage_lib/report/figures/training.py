@@ -191,8 +191,9 @@ def patches_at_test(averages: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 4.2))
     axes = figure.add_subplot()
     for combined, color, marker, beside in (
-        ("mean", "#0072B2", "o", -0.12),
-        ("median", "#E69F00", "s", 0.12),
+        # No network's colors: both are one network's.
+        ("mean", INK, "o", -0.12),
+        ("median", "#888888", "s", 0.12),
     ):
         rows = averages[averages["combined"] == combined]
         at = np.array(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from boneage_lib.evaluation.perturbations import CONDITIONS
+from boneage_lib.evaluation.robustness_summary import UNCHANGED
 from boneage_lib.report.wording import title, with_interval
 
 
@@ -122,8 +124,9 @@ def by_condition(changed: pd.DataFrame) -> pd.DataFrame:
         return changed
     names, conditions = (list(dict.fromkeys(changed[column])) for column in ("name", "condition"))
     wide = changed.pivot_table(index="condition", columns="name", values="mae_months")
-    wide = wide.loc[conditions, names].rename(columns=title)
-    return wide.rename_axis(columns=None)
+    titles = {condition.name: condition.title for condition in CONDITIONS}
+    wide = wide.loc[conditions, names].rename(columns=title, index=titles)
+    return wide.rename(index={UNCHANGED: "As they are"}).rename_axis(columns=None)
 
 
 def _by_name(rows: list[dict[str, Any]]) -> pd.DataFrame:

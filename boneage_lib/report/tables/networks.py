@@ -24,7 +24,7 @@ def paper_row(network: str) -> dict[str, str]:
     printed = published.TABLE_6.get(network)
     row = {
         "result of": "the paper (Table 6)",
-        "data": "14,236 real RSNA radiographs at 500 px, imagenet weights",
+        "data": "14,236 real RSNA radiographs at 500 px, ImageNet weights",
     }
     columns = ("MSE (z²)", "RMSE (z)", "r")
     if printed is None:
@@ -189,7 +189,7 @@ def pairs(metrics: dict[str, Any]) -> pd.DataFrame:
             "difference": pair["difference_months"],
             "from": pair["difference_months_ci"][0],
             "to": pair["difference_months_ci"][1],
-            "p": pair["wilcoxon_p_holm"],
+            "p": "< 0.001" if pair["wilcoxon_p_holm"] < 0.001 else f"{pair['wilcoxon_p_holm']:.3f}",
         }
         for pair in metrics["paired"]
     ]

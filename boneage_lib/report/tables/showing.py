@@ -8,6 +8,17 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
+#: Units that a column's name may end with.
+UNITS = ("months", "degrees")
+
+
+def in_print(name: Any) -> Any:
+    """A name of a column or row as a reader wants it: ``mean_months`` is ``mean (months)``."""
+    if not isinstance(name, str):
+        return name
+    stem, _, unit = name.rpartition("_")
+    return (f"{stem} ({unit})" if stem and unit in UNITS else name).replace("_", " ")
+
 
 def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent: str = "") -> Any:
     """A table with its caption, the same text every time it is made.
@@ -20,6 +31,8 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent:
     """
     if absent and len(table) == 0:
         return Markdown(absent)
+    table = table.rename(columns=in_print, index=in_print)
+    table = table.rename_axis(index=in_print, columns=in_print)
     forms: dict[Any, Any] = {}
     for name in table.columns:
         if pd.api.types.is_float_dtype(table[name]):
