@@ -1,147 +1,164 @@
-"""Does the fast way cost accuracy? Held-out errors of both engines, from the same draws and views.
+"""Does the fast way cost accuracy? Held-out errors of a run's trainings, and of float32's.
 
-    .venv/bin/python benchmarks/precision.py --source COHORT --weights DIR [--draws-per-cell 25]
-                                             [--epochs 7] [--views 7] [--networks NAME …]
-                                             [--out FILE]
+    .venv/bin/python benchmarks/precision.py RUN [--weights DIR] [--networks NAME …] [--seeds N]
+                                             [--work FOLDER] [--out FILE]
 
-Each network is trained twice with the same settings, draws, views and seed: *streaming* through
-Keras' backend in float32, as the paper trains, and on the *bank* with the fastest runtime and
-precision of this machine. The difference of their errors on the test set is paired, radiograph by
-radiograph, with its bootstrap interval: where that reaches zero or below, the bank is not worse.
+Every network of RUN, a run's folder, is trained with the run's own settings, seeds, draws and
+views, twice: on features in this machine's fastest runtime and precision, which are the run's own
+trainings where it ended on this machine, and on features in float32 through Keras' backend.
+Streaming in float32, as the paper trains, gives the latter's result (`tests/test_engines.py` holds
+both to 1e-4 of the loss) but would run the base again for every draw of every seed.
 
-On the 700 radiographs of 500 px at its defaults, streaming takes most of the time: 3,500 views and
-the held-out radiographs in every epoch, an hour for all four networks on two cores of 2024.
+The difference of their absolute errors on the test set is paired by seed and by radiograph. Its
+interval holds what other seeds and what other radiographs would have changed: where it reaches zero
+or below, the fast way is not worse. On the 700 radiographs of `rsna-500px` the features in float32
+take some 25 minutes, and the heads as long again, on two cores of 2024.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cohorts import add_source, kind, open_source
+import numpy as np
+import yaml
+from cohorts import kind
 from forward import Way, describe_way, find_ways
 from machine import add_options, describe_machine, finish, print_table
 
 from boneage_lib.bases import weights_kind
 from boneage_lib.data import Cohort
-from boneage_lib.evaluation import paired_difference
+from boneage_lib.evaluation import paired_over_seeds
 from boneage_lib.networks import NETWORKS
-from boneage_lib.training import Settings, Trained, train
+from boneage_lib.report.plan import Plan, plan_of
+from boneage_lib.report.run import NOTEBOOK_OF, Run
+from boneage_lib.training import train_seeds
+
+SLOW = Way("keras", "float32")
 
 
-def compare(
-    name: str, cohort: Cohort, settings: Settings, weights: str, way: Way, banks: Path
-) -> dict[str, Any]:
-    """Train network ``name`` in both engines.
+def errors_of(name: str, cohort: Cohort, plan: Plan, seeds: int, way: Way, at: Run) -> np.ndarray:
+    """Absolute errors on the test set, months, (seeds, radiographs).
 
     Args:
         name: of the network.
         cohort: with a test split.
-        settings: of both trainings; the engine is overridden.
-        weights: see `train`.
-        way: what fills the bank.
-        banks: folder of all banks.
+        plan: what the run trains.
+        seeds: how many of its trainings, from the first.
+        way: what computes features.
+        at: where banks and states of trainings are, or go.
+    """
+    trainings = train_seeds(
+        name,
+        cohort,
+        plan.settings,
+        seeds,
+        at.bank,
+        plan.weights,
+        runtime=way.runtime,
+        precision=way.precision,
+        verbose=False,
+        checkpoints=at.checkpoints,
+        **plan.more,
+    )
+    tables = [each.predictions[each.predictions["split"] == "test"] for each in trainings]
+    return np.stack(
+        [(table["predicted_months"] - table["boneage_months"]).abs() for table in tables]
+    )
+
+
+def compare(
+    name: str, cohort: Cohort, plan: Plan, seeds: int, way: Way, runs: tuple[Run, Run]
+) -> dict[str, Any]:
+    """Train network ``name`` both ways.
+
+    Args:
+        name: of the network.
+        cohort: with a test split.
+        plan: what the run trains.
+        seeds: how many of its trainings, from the first.
+        way: the fast one.
+        runs: where banks and states of trainings of the fast and of the slow way are, or go.
 
     Returns:
-        Errors and seconds of both, their paired difference (bank minus streaming), and
-        ``not_worse``: its interval reaches zero or below.
+        Mean errors of both over seeds and radiographs, their difference (fast less float32) as
+        `paired_over_seeds` gives it, and ``not_worse``: the interval reaches zero or below.
     """
-
-    def trained(engine: str, used: Way) -> Trained:
-        return train(
-            name,
-            cohort,
-            replace(settings, engine=engine),
-            banks,
-            weights,
-            # The attention network needs maps; kept at once, both Xceptions share one bank.
-            keep_maps=NETWORKS[name].backbone == "xception",
-            runtime=used.runtime,
-            precision=used.precision,
-            verbose=False,
-        )
-
-    streaming, bank = trained("streaming", Way("keras", "float32")), trained("bank", way)
-    tests = [of.predictions[of.predictions["split"] == "test"] for of in (bank, streaming)]
-    difference = paired_difference(tests[0], tests[1])
-    interval = difference["difference_months_ci"]
+    fast, slow = (
+        errors_of(name, cohort, plan, seeds, used, run)
+        for used, run in zip((way, SLOW), runs, strict=True)
+    )
+    found = paired_over_seeds(fast, slow)
+    interval = found["interval"] or found["over_radiographs"]
     return {
-        "n": difference["n"],
-        "bank_mae_months": difference["mae_a_months"],
-        "streaming_mae_months": difference["mae_b_months"],
-        "difference_months": difference["difference_months"],
-        "difference_months_ci": interval,
-        "wilcoxon_p": difference["wilcoxon_p"],
+        "seeds": seeds,
+        "n": fast.shape[1],
+        "fast_mae_months": float(fast.mean()),
+        "float32_mae_months": float(slow.mean()),
+        "fast_mae_months_by_seed": fast.mean(axis=1).tolist(),
+        "float32_mae_months_by_seed": slow.mean(axis=1).tolist(),
+        **found,
         "not_worse": interval is not None and interval[0] <= 0,
-        "bank_seconds": bank.provenance["seconds"],
-        "streaming_seconds": streaming.provenance["seconds"],
-        "histories": {
-            engine: of.history.drop(columns="kept").to_dict("list")
-            for engine, of in (("bank", bank), ("streaming", streaming))
-        },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_source(parser, n=100)
-    parser.add_argument("--weights", default="random", help="a folder of ImageNet weights")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder")
+    parser.add_argument("--weights", help="a folder of ImageNet weights; else what the run had")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME")
-    parser.add_argument("--draws-per-cell", type=int, default=25, help="by uniform resampling")
-    parser.add_argument("--epochs", type=int, default=7)
-    parser.add_argument("--views", type=int, default=7, help="distinct views of a radiograph")
-    parser.add_argument("--patch-size", type=int, default=224, help="pixels a side")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, help="trainings each way; else as many as the run's")
+    parser.add_argument("--work", type=Path, help="keep features and trainings in float32 here")
     add_options(parser)
     arguments = parser.parse_args()
-    settings = Settings(
-        epochs=arguments.epochs,
-        draws_per_cell=arguments.draws_per_cell,
-        views=arguments.views,
-        patch_size=arguments.patch_size,
-        seed=arguments.seed,
-    )
+    run = Run(arguments.run.resolve())
+    if not run.parameters_file.is_file():
+        parser.error(f"Found no {run.parameters_file.name} in {arguments.run}; expected a run.")
+    settings = yaml.safe_load(run.parameters_file.read_text())
+    if arguments.weights:
+        settings["weights"] = arguments.weights
     machine = describe_machine(with_keras=True)
-    way = find_ways()[-1]
+    cohort, way = run.cohort(), find_ways()[-1]
+    plans = {name: plan_of(NOTEBOOK_OF[name], settings) for name in arguments.networks}
+    networks = {}
     with tempfile.TemporaryDirectory() as scratch:
-        cohort = open_source(arguments, scratch)
-        networks = {
-            name: compare(name, cohort, settings, arguments.weights, way, Path(scratch) / "banks")
-            for name in arguments.networks
-        }
+        runs = run, Run((arguments.work or Path(scratch)).resolve())
+        for name, plan in plans.items():
+            seeds = arguments.seeds or plan.seeds
+            networks[name] = compare(name, cohort, plan, seeds, way, runs)
+            networks[name]["settings"] = plan.settings.as_dict()
     print(
         f"{len(cohort.rows('test'))} test radiographs of {cohort.size} px ({kind(cohort)}), "
-        f"{weights_kind(arguments.weights)} weights; errors in months\n"
+        f"{weights_kind(settings['weights'])} weights; errors in months\n"
     )
     print_table(
-        ["network", "streaming", f"bank, {way.name}", "difference", "interval", "not worse"],
+        ["network", "seeds", SLOW.name, way.name, "difference", "interval", "not worse"],
         [
             [
-                name,
-                f"{row['streaming_mae_months']:.2f}",
-                f"{row['bank_mae_months']:.2f}",
+                NETWORKS[name].title,
+                row["seeds"],
+                f"{row['float32_mae_months']:.2f}",
+                f"{row['fast_mae_months']:.2f}",
                 f"{row['difference_months']:+.2f}",
                 "none"
-                if row["difference_months_ci"] is None
-                else "{:+.2f} to {:+.2f}".format(*row["difference_months_ci"]),
+                if row["interval"] is None
+                else "{:+.2f} to {:+.2f}".format(*row["interval"]),
                 "yes" if row["not_worse"] else "no",
             ]
             for name, row in networks.items()
         ],
         arguments.out,
     )
-    print(f"\nstreaming: {machine['backend']}, float32. difference: bank minus streaming, paired.")
+    print(f"\ndifference: {way.name} less {SLOW.name}, paired by seed and by radiograph.")
     record = {
         "machine": machine,
-        "bank": describe_way(way),
-        "streaming": describe_way(Way("keras", "float32")),
+        "fast": describe_way(way),
+        "float32": describe_way(SLOW),
         "data": kind(cohort),
-        "weights": weights_kind(arguments.weights),
+        "weights": weights_kind(settings["weights"]),
         "size": cohort.size,
-        "settings": settings.as_dict(),
         "networks": networks,
     }
     finish(record, arguments)

@@ -38,6 +38,7 @@ from machine import add_options, describe_machine, finish, print_table
 from paper_style import BATCH
 
 from boneage_lib.bases import weights_kind
+from boneage_lib.networks import network
 
 NETWORKS = ("inception_v3", "xception", "resnet50_patches")
 
@@ -163,7 +164,7 @@ def show(networks: dict[str, Any], heads: int, out: Path | None) -> None:
         bare = row["bare_images_per_s"][row["fastest_bare"]]
         table.append(
             [
-                name,
+                network(name).title,
                 row["paper_images_per_s"],
                 row["ours_images_per_s"],
                 f"{row['times_paper']:.2f}",

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tiny import tiny_base
 
+from boneage_lib.data import write_phantoms
 from boneage_lib.networks import heads
+from boneage_lib.report.plan import NETWORK_OF
+from boneage_lib.report.run import Run
 from boneage_lib.training import extraction
 from boneage_lib.training.runtimes import choose_precision, choose_runtime
 
@@ -70,7 +74,7 @@ def numbers(record: Any) -> Iterator[float]:
 def test_training_is_measured_beside_the_papers_way(bench: Any) -> None:
     toy = ("--draws", "16", "--heads", "2", "--matrix", "64", "--rounds", "1")
     record, printed = bench("training", *TOY, *toy)
-    assert "| resnet50_patches |" in printed
+    assert "| ResNet50 on patches |" in printed
     found = record["networks"]["resnet50_patches"]
     assert all(math.isfinite(number) and number > 0 for number in numbers(found))
     assert found["image"] == [3, 32, 32]
@@ -120,23 +124,52 @@ def test_growth_tells_training_from_the_framework(bench: Any) -> None:
     assert row["anonymous_peak_mib"] < row["peak_mib"]
 
 
+@pytest.fixture
+def toy_run(tmp_path: Path) -> Run:
+    """A run's folder in which nothing has been trained."""
+    run = Run(tmp_path / "run")
+    write_phantoms(run.cohort_folder, 20, 80)
+    own = {"patch_size": 32, "draws_per_cell": 1, "epochs": 1, "views": 1, "seeds": 2}
+    notebooks = {name: dict(own) for name in NETWORK_OF}
+    settings = {"weights": "random", "notebooks": notebooks}
+    run.parameters_file.write_text(yaml.safe_dump(settings))
+    return run
+
+
 @pytest.mark.usefixtures("small_base")
-def test_precision_compares_both_engines_on_the_same_radiographs(bench: Any) -> None:
-    toy = ("--draws-per-cell", "1", "--epochs", "1", "--views", "1")
-    record, printed = bench("precision", *TOY, *toy)
-    assert "| resnet50_patches |" in printed
-    assert record["bank"]["precision"] == FAST
-    assert record["streaming"] == {
+def test_precision_trains_a_run_in_both_ways(
+    bench: Any, toy_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (str(toy_run.folder), "--networks", "xception", "resnet50_patches")
+    record, printed = bench("precision", *options, "--work", str(tmp_path / "work"))
+    assert "| ResNet50 on patches |" in printed and "| Xception " in printed
+    assert record["fast"]["precision"] == FAST
+    assert record["float32"] == {
         "name": f"{record['machine']['backend'].split()[0]} float32",
         "runtime": "keras",
         "precision": "float32",
     }
-    row = record["networks"]["resnet50_patches"]
-    assert row["n"] == 5, "a quarter of 20 phantoms is for testing"
-    difference = row["bank_mae_months"] - row["streaming_mae_months"]
-    assert row["difference_months"] == pytest.approx(difference)
-    low, high = row["difference_months_ci"]
-    assert low <= row["difference_months"] <= high
-    assert row["not_worse"] == (low <= 0)
-    for engine in ("bank", "streaming"):
-        assert len(row["histories"][engine]["loss"]) == 1
+    for row in record["networks"].values():
+        assert row["n"] == 5, "a quarter of 20 phantoms is for testing"
+        assert row["seeds"] == len(row["fast_mae_months_by_seed"]) == 2
+        difference = row["fast_mae_months"] - row["float32_mae_months"]
+        assert row["difference_months"] == pytest.approx(difference)
+        low, high = row["interval"]
+        assert low <= row["difference_months"] <= high
+        assert row["not_worse"] == (low <= 0)
+        assert row["settings"]["views"] == 1, "the run's own"
+
+    def trained(*_: Any, **__: Any) -> None:
+        raise AssertionError("a training of the run, or one that was kept, was done again")
+
+    monkeypatch.setattr(extraction.Extractor, "__call__", trained)
+    again, _ = bench("precision", *options, "--work", str(tmp_path / "work"))
+    assert again["networks"] == record["networks"]
+
+
+def test_precision_wants_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    with pytest.raises(SystemExit):
+        start("precision", monkeypatch, str(tmp_path))
+    assert "Found no parameters.yaml" in capsys.readouterr().err

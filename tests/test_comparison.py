@@ -12,12 +12,14 @@ from scipy import stats
 
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import (
+    bootstrap_interval,
     compare_all,
     constant_guess,
     error_correlation,
     evaluate,
     holm,
     paired_difference,
+    paired_over_seeds,
     permutation_p,
 )
 
@@ -38,6 +40,31 @@ def test_difference_by_hand() -> None:
     assert (found["mae_a_months"], found["mae_b_months"]) == (2.5, 2.0)
     assert found["difference_months"] == 0.5
     assert found["n"] == 4
+
+
+def test_difference_over_seeds_by_hand() -> None:
+    errors = np.array([[1.0, 4.0, 2.0, 7.0], [3.0, 2.0, 4.0, 5.0], [2.0, 3.0, 3.0, 8.0]])
+    others = np.array([[2.0, 3.0, 2.0, 6.0], [2.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 8.0]])
+    found = paired_over_seeds(errors, others)
+    by_seed = np.array([0.25, 0.75, 0.25])
+    assert found["difference_months"] == pytest.approx(by_seed.mean())
+    t = stats.t.interval(0.95, 2, by_seed.mean(), stats.sem(by_seed))
+    assert found["over_seeds"] == pytest.approx(list(t))
+    of_radiographs = bootstrap_interval(np.array([0.0, 3.0, 0.0, 2.0]) / 3)
+    assert found["over_radiographs"] == pytest.approx(list(of_radiographs or ()))
+    assert found["interval"] == [
+        min(found["over_seeds"][0], found["over_radiographs"][0]),
+        max(found["over_seeds"][1], found["over_radiographs"][1]),
+    ]
+
+
+def test_one_seed_or_one_radiograph_gives_no_whole_interval() -> None:
+    one_seed = paired_over_seeds(np.array([[1.0, 2.0, 4.0]]), np.array([[2.0, 2.0, 2.0]]))
+    assert one_seed["over_seeds"] is one_seed["interval"] is None
+    one_radiograph = paired_over_seeds(np.array([[1.0], [3.0]]), np.array([[2.0], [2.0]]))
+    assert one_radiograph["over_radiographs"] is one_radiograph["interval"] is None
+    with pytest.raises(InputError, match=r"\(1, 3\) and \(2, 3\)"):
+        paired_over_seeds(np.ones((1, 3)), np.ones((2, 3)))
 
 
 def test_rows_are_matched_by_id_not_by_order() -> None:

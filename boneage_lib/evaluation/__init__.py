@@ -7,6 +7,7 @@ from boneage_lib.evaluation.comparison import (
     error_correlation,
     holm,
     paired_difference,
+    paired_over_seeds,
     permutation_p,
 )
 from boneage_lib.evaluation.ensemble import (
@@ -64,6 +65,7 @@ __all__ = [
     "lin_ccc",
     "of_split",
     "paired_difference",
+    "paired_over_seeds",
     "patch_averages",
     "patch_sizes",
     "permutation_p",

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from boneage_lib.errors import InputError
+from boneage_lib.evaluation.few_values import student_interval
 from boneage_lib.evaluation.intervals import bootstrap_interval
 from boneage_lib.evaluation.predictions import align, strata_of, validate_predictions
 
@@ -64,6 +65,46 @@ def paired_difference(
         "permutation_p": permutation_p(difference, seed),
         "confidence": confidence,
         "seed": seed,
+    }
+
+
+def paired_over_seeds(errors: np.ndarray, others: np.ndarray) -> dict[str, Any]:
+    """Difference in mean absolute error between two ways to train, each with the same seeds.
+
+    Two things could have come out otherwise: which seeds, and which radiographs. The difference has
+    Student's interval over seeds, paired by seed, and a BCa bootstrap interval over radiographs,
+    paired by radiograph, of errors averaged over seeds.
+
+    Args:
+        errors: (seeds, radiographs) absolute errors of one way, months.
+        others: those of the other, of the same seeds and radiographs.
+
+    Returns:
+        ``difference_months``, the first's less the other's; ``over_seeds`` (None with one seed) and
+        ``over_radiographs`` (None for one radiograph), both [low, high]; and ``interval``, from
+        the lower of their lower limits to the higher of their upper ones, None where one is.
+
+    Raises:
+        InputError: shapes that differ.
+    """
+    if errors.shape != others.shape:
+        raise InputError(
+            f"Found errors of {errors.shape} and {others.shape} seeds and radiographs; expected "
+            "the same of both."
+        )
+    difference = errors - others
+    by_seed = difference.mean(axis=1).tolist()
+    over_seeds = student_interval(by_seed)
+    over_radiographs = bootstrap_interval(difference.mean(axis=0))
+    interval = None
+    if over_seeds is not None and over_radiographs is not None:
+        lows, highs = zip(over_seeds, over_radiographs, strict=True)
+        interval = [float(min(lows)), float(max(highs))]
+    return {
+        "difference_months": float(np.mean(by_seed)),
+        "over_seeds": over_seeds,
+        "over_radiographs": None if over_radiographs is None else list(over_radiographs),
+        "interval": interval,
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from boneage_lib.evaluation import bootstrap_interval, student_interval
+from boneage_lib.evaluation import paired_over_seeds
 from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.tables import ablation, show
 from boneage_lib.report.wording import NOT_MEASURED, REAL_STUDY
@@ -68,10 +68,7 @@ def show_ablation(
 def keep_ablation(run: Run, study: str, table: pd.DataFrame) -> dict[str, Any]:
     """Write ``results/ablations/<study>.json``.
 
-    Two things could have come out otherwise: which seeds, and which validation radiographs. An
-    arm's difference to the first has Student's interval over seeds, paired by seed, and a bootstrap
-    interval over radiographs, paired by radiograph, of errors averaged over seeds; ``interval``
-    reaches from the lower to the upper limits of the two.
+    An arm's difference to the first is that of `boneage_lib.evaluation.paired_over_seeds`.
 
     Args:
         run: where it goes.
@@ -95,24 +92,8 @@ def keep_ablation(run: Run, study: str, table: pd.DataFrame) -> dict[str, Any]:
     for name, rows in arms.items():
         found["arms"][name] = {key: rows[key].tolist() for key in ("seed", "updates", "mae_months")}
         if name != reference:
-            found["arms"][name] |= _less(rows, first)
+            found["arms"][name] |= paired_over_seeds(
+                *(np.stack(list(each["errors_months"])) for each in (rows, first))
+            )
     run.write_json(f"ablations/{study}.json", found)
     return found
-
-
-def _less(rows: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Any]:
-    """Differences of an arm to the reference arm of the same seeds."""
-    by_seed = rows["mae_months"].to_numpy() - reference["mae_months"].to_numpy()
-    errors, others = (np.stack(list(each["errors_months"])) for each in (rows, reference))
-    over_radiographs = bootstrap_interval((errors - others).mean(axis=0))
-    over_seeds = student_interval(by_seed)
-    interval = None
-    if over_seeds is not None and over_radiographs is not None:
-        lows, highs = zip(over_seeds, over_radiographs, strict=True)
-        interval = [float(min(lows)), float(max(highs))]
-    return {
-        "difference_months": float(by_seed.mean()),
-        "over_seeds": over_seeds,
-        "over_radiographs": None if over_radiographs is None else list(over_radiographs),
-        "interval": interval,
-    }
