@@ -19,7 +19,16 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import AgeNormalizer, Cohort, prepare
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
-from boneage_lib.training import Settings, Trained, banks, extraction, feature_bank, plan, train
+from boneage_lib.training import (
+    Settings,
+    Trained,
+    banks,
+    extraction,
+    feature_bank,
+    fitting,
+    plan,
+    train,
+)
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.fitting import STEPS_AT_ONCE
 from boneage_lib.training.patch_study import LossCurve
@@ -197,6 +206,21 @@ def test_steps_done_at_once_are_those_that_keras_looks_at(schedule: str, tmp_pat
     assert watching.steps > 3 * STEPS_AT_ONCE and watching.steps % STEPS_AT_ONCE
     pd.testing.assert_frame_equal(at_once.history, one_by_one.history)
     assert at_once.predictions.equals(one_by_one.predictions)
+
+
+@pytest.mark.usefixtures("tiny_bases")
+def test_no_more_steps_are_told_than_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(fitting, "reporter", lambda what: lambda *done: told.append(done))
+    settings = replace(SETTINGS, epochs=2, draws_per_cell=13)
+    train("inception_v3", tiny_cohort(size=75), settings, tmp_path, verbose=False)
+    steps = {total for _, total in told}
+    assert len(steps) == 1 and len(told) < max(steps), "several at a time"
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (max(steps), max(steps))
+    assert (max(steps) // 2, max(steps)) in told, "the first epoch's end"
 
 
 def test_a_plateau_that_hardly_falls_is_one_after_a_kill_too(tmp_path: Path) -> None:

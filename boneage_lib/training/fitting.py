@@ -176,7 +176,9 @@ class Told(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Tell; nothing happens where nobody listens."""
         if self.tell:
-            self.tell(self.now * self.steps + batch + 1, self.epochs * self.steps)
+            # Of several steps at once Keras names the last, which may lie beyond the epoch's end.
+            done = min(batch + 1, self.steps)
+            self.tell(self.now * self.steps + done, self.epochs * self.steps)
 
 
 class RateLog(keras.callbacks.Callback):
