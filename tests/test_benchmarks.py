@@ -22,6 +22,7 @@ from boneage_lib.training import extraction
 from boneage_lib.training.runtimes import choose_precision, choose_runtime
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+KEPT = sorted((BENCHMARKS.parent / "results" / "benchmarks").glob("*.json"))
 TOY = ("--networks", "resnet50_patches", "--size", "64", "--patch-size", "32", "--n", "20")
 #: What the library would choose here for pretrained bases.
 FAST = choose_precision("auto", choose_runtime())
@@ -32,6 +33,15 @@ def start(name: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])
     importlib.import_module(name).main()
+
+
+@pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
+def test_a_kept_benchmark_says_what_it_was_measured_on(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    said = importlib.import_module("machine").measured_on(json.loads(file.read_text()))
+    assert file.with_suffix(".md").read_text() == said
 
 
 @pytest.fixture
@@ -54,6 +64,7 @@ def bench(
         assert {"cpu", "cores", "keras", "backend", "openvino"} <= set(record["machine"])
         assert record["data"] == "synthetic" and record["weights"] == "random"
         assert str(tmp_path) not in printed + file.read_text(), "a path of this machine"
+        assert "on synthetic radiographs" in file.with_suffix(".md").read_text()
         return record, printed
 
     return run
