@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-SCRIPT = Path(__file__).parent / "soak" / "kill_a_run.py"
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def script(name: str) -> ModuleType:
+    """One of the soak's scripts as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "soak" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_everything_but_times_is_compared(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("kill_a_run", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    soak = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(soak)
+    soak = script("kill_a_run")
     kept = (
         "results/metrics.json",
         "results/ablations/schedules.json",
@@ -23,3 +33,20 @@ def test_everything_but_times_is_compared(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert soak.results_of(tmp_path) == {Path(name): name.encode() for name in kept}
+
+
+PLANTED = script("plant_faults").read_faults()
+
+
+@pytest.mark.parametrize("fault", PLANTED, ids=lambda fault: fault["fault"].replace(" ", "-"))
+def test_a_fault_can_be_planted_where_the_list_says(fault: dict[str, Any]) -> None:
+    whole = (ROOT / fault["file"]).read_text()
+    assert script("plant_faults").planted(fault, whole) != whole
+    files = [test for test in fault["tests"] if not test.startswith("-")]
+    assert files and all((ROOT / test).is_file() for test in files)
+
+
+def test_a_fault_that_cannot_be_planted_is_named() -> None:
+    fault = {"fault": "the sign", "file": "a.py", "text": "a - b", "by": "b - a"}
+    with pytest.raises(ValueError, match=r"the sign: found its text 2 times in a\.py"):
+        script("plant_faults").planted(fault, "a - b; a - b")

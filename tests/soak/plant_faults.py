@@ -1,0 +1,119 @@
+"""Plant faults, one at a time, and see whether the tests notice.
+
+    .venv/bin/python tests/soak/plant_faults.py [--only WORDS] [--out FILE.csv]
+
+Each fault of `faults.yaml` is planted in a copy of the checkout, and the tests named beside it run
+there until one fails. It says which noticed; the exit code is 1 when none does, or when a named
+test fails without any fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FAULTS = Path(__file__).with_name("faults.yaml")
+
+
+def read_faults() -> list[dict[str, Any]]:
+    """The faults; each has ``fault``, ``file``, ``text``, ``by`` and ``tests``."""
+    found: list[dict[str, Any]] = yaml.safe_load(FAULTS.read_text())
+    return found
+
+
+def planted(fault: dict[str, Any], text: str) -> str:
+    """A file's text with the fault in it.
+
+    Raises:
+        ValueError: what the fault replaces does not stand in the text exactly once.
+    """
+    if (count := text.count(fault["text"])) != 1:
+        raise ValueError(
+            f"{fault['fault']}: found its text {count} times in {fault['file']}; expected once. "
+            f"Mend {FAULTS.name}."
+        )
+    return text.replace(fault["text"], fault["by"])
+
+
+def copy_checkout(folder: Path) -> None:
+    """What git tracks or would add, as it is on disk."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in listed:
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
+def first_failure(folder: Path, tests: list[str]) -> str | None:
+    """The first test that fails there, or None.
+
+    Raises:
+        RuntimeError: the tests could not be run at all.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+?::\S+|\S+)", ran.stdout, re.M)
+    if ran.returncode > 2 or failed is None:
+        raise RuntimeError(f"pytest ended with {ran.returncode}:\n{ran.stdout[-2000:]}")
+    return failed[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="faults whose words hold this")
+    parser.add_argument("--out", type=Path, help="write the table to this CSV file")
+    arguments = parser.parse_args()
+    faults = [fault for fault in read_faults() if arguments.only in fault["fault"]]
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        copy_checkout(folder)
+        for tests in dict.fromkeys(tuple(fault["tests"]) for fault in faults):
+            if failed := first_failure(folder, list(tests)):
+                print(f"{failed} fails without any fault; mend it first.")
+                return 1
+        for fault in faults:
+            file = folder / fault["file"]
+            whole = file.read_text()
+            file.write_text(planted(fault, whole))
+            noticed = first_failure(folder, fault["tests"])
+            file.write_text(whole)
+            rows.append([fault["fault"], fault["file"], noticed or "nobody"])
+            print(f"{fault['fault']}: noticed by {noticed or 'NOBODY'}", flush=True)
+    caught = sum(noticed != "nobody" for *_, noticed in rows)
+    print(f"{caught} of {len(rows)} faults noticed")
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with arguments.out.open("w", newline="") as table:
+            csv.writer(table, lineterminator="\n").writerows(
+                [["fault planted", "in", "noticed by"], *rows]
+            )
+    return 0 if caught == len(rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
