@@ -2,9 +2,8 @@
 
     make review
 
-uv is asked twice, for the pins of requirements.lock and for the newest releases, each time without
-what those packages need in turn. Licenses are those that the installed packages state, or that pip
-tells of the pinned release of a package that is not installed here.
+uv is asked for the newest releases, without what those need in turn. Licenses are those that the
+installed packages state, or that pip tells of the pinned release where it is not installed here.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import tempfile
 import tomllib
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +30,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TABLE = ROOT / "book" / "dependencies.csv"
 
 
-def direct() -> dict[str, list[str]]:
-    """What each direct dependency is needed for: running, or an extra."""
-    needed: dict[str, list[str]] = {}
-    for use, lines in {
-        "running": PROJECT["dependencies"],
-        **PROJECT["optional-dependencies"],
-    }.items():
-        for line in lines:
-            uses = needed.setdefault(Requirement(line).name, [])
-            if use not in uses:
-                uses.append(use)
-    return needed
+def pinned(name: str) -> list[str]:
+    """Releases that the lock pins, of which a machine gets one."""
+    found = re.findall(rf"^{name}==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
+    return sorted(set(found), key=Version)
 
 
-def pins(names: set[str]) -> list[str]:
-    """The lock's lines of these packages, with their markers and without hashes."""
-    lines = re.findall(r"^([\w.-]+==[^\\\n]+)", (ROOT / "requirements.lock").read_text(), re.M)
-    return [line.strip() for line in lines if Requirement(line).name in names]
-
-
-def releases(uv: str, wanted: list[str]) -> dict[str, dict[str, str]]:
-    """Day of release by name and version, of the newest releases that fit what is wanted."""
-    names = sorted({Requirement(line).name for line in wanted})
+def newest_releases(uv: str, names: list[str]) -> dict[str, tuple[str, str]]:
+    """By name, the newest release for any supported Python and the day it came out."""
     alone = "".join(
         f"[[tool.uv.dependency-metadata]]\nname = {json.dumps(name)}\nrequires-dist = []\n"
         for name in names
@@ -60,19 +45,19 @@ def releases(uv: str, wanted: list[str]) -> dict[str, dict[str, str]]:
     project = (
         f'[project]\nname = "review"\nversion = "0"\n'
         f"requires-python = {json.dumps(PROJECT['requires-python'])}\n"
-        f"dependencies = {json.dumps(wanted)}\n{alone}"
+        f"dependencies = {json.dumps(names)}\n{alone}"
     )
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pyproject.toml").write_text(project)
         subprocess.run([uv, "lock", "--quiet", "--directory", folder], check=True)
         packages = tomllib.loads((Path(folder) / "uv.lock").read_text())["package"]
-    found: dict[str, dict[str, str]] = {name: {} for name in names}
-    for package in packages:
-        if package["name"] in found:
+    newest: dict[str, tuple[str, str]] = {}
+    for package in sorted(packages, key=lambda package: Version(package["version"])):
+        if package["name"] in names:
             files = [package["sdist"]] if "sdist" in package else []
             times = [file["upload-time"] for file in [*files, *package.get("wheels", [])]]
-            found[package["name"]][package["version"]] = str(min(times))[:10]
-    return found
+            newest[package["name"]] = package["version"], str(min(times))[:10]
+    return newest
 
 
 def stated_license(stated: dict[str, Any]) -> str:
@@ -110,28 +95,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("uv", help="the program uv")
     uv = parser.parse_args().uv
-    needed = direct()
-    pinned = releases(uv, pins(set(needed)))
-    newest = releases(uv, list(needed))
+    lines = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    names = sorted({Requirement(line).name for line in lines})
+    newest = newest_releases(uv, names)
     today = datetime.now(UTC).date()
     with TABLE.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(
-            ["package", "for", "pinned", "released", f"newest on {today}", "of", "license"]
-        )
-        for name in sorted(needed):
-            versions = sorted(pinned[name], key=Version)
-            latest = max(newest[name], key=Version)
+        table.writerow(["package", "pinned", f"newest on {today}", "released", "license"])
+        for name in names:
+            versions = pinned(name)
             table.writerow(
-                [
-                    name,
-                    ", ".join(needed[name]),
-                    ", ".join(versions),
-                    ", ".join(pinned[name][version] for version in versions),
-                    latest,
-                    newest[name][latest],
-                    license_of(name, versions[0]),
-                ]
+                [name, ", ".join(versions), *newest[name], license_of(name, versions[0])]
             )
 
 
