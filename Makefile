@@ -1,8 +1,9 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            all tests, and the notebooks against their published outputs
-# make lint | notebooks | links | setup | clean
+# make lint | format | notebooks | links | audit | review | setup | clean
 #
-# Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git.
+# Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
+# the one that .venv is made of.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +21,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint notebooks links clean
+.PHONY: help setup report test lint format notebooks links audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -30,7 +31,7 @@ setup: $(STAMP)
 # The lock holds the processor's TensorFlow; with an NVIDIA driver, CUDA's takes its place, at the
 # same version and beside the same pins.
 $(STAMP): requirements.lock pyproject.toml
-	@python=; for candidate in python3.11 python3.12 python3.13 python3 python; do \
+	@python=; for candidate in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
 	    if "$$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 	    then python=$$candidate; break; fi; \
 	done; \
@@ -70,6 +71,10 @@ lint: $(STAMP)
 	$(BIN)/mypy boneage_lib
 	$(BIN)/lint-imports
 
+format: $(STAMP)
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
 # Run the demo and keep its executed notebooks in the checkout.
 notebooks: $(STAMP)
 	$(BIN)/boneage run demo
@@ -78,6 +83,19 @@ notebooks: $(STAMP)
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
+
+# Whether a pin that this Python would install has a known weakness; needs a network. The judge lives
+# apart, so that it changes nothing in what it judges.
+audit: $(STAMP)
+	$(BIN)/python -m venv --clear build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	build/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+# Ask the registry again for what book/dependencies.csv says of each direct dependency.
+review: $(STAMP)
+	$(BIN)/python -m venv --clear build/review
+	build/review/bin/python -m pip install --quiet uv
+	$(BIN)/python tools/review_dependencies.py build/review/bin/uv
 
 # Caches and build folders only. runs/ holds results that took long and is never touched.
 clean:

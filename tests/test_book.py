@@ -1,10 +1,9 @@
-"""The book, the notebooks' pairs and the pins: what can be checked without building or running."""
+"""The book and the notebooks' pairs: what can be checked without building or running."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 import jupytext
@@ -19,8 +18,6 @@ SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
 PAIRS = [source for source in SOURCES if source.with_suffix(".ipynb").is_file()]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 CHAPTERS = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
-#: The name and version of every pin, whatever its marker and hashes.
-PINS = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
 
 
 def tracked_files() -> list[Path]:
@@ -127,35 +124,6 @@ def test_the_book_brings_its_own_mathjax() -> None:
     script = ROOT / options["html_extra_path"][0] / options["mathjax_path"].removeprefix("../")
     assert script.stat().st_size > 1_000_000
     assert "Apache License" in (script.parent / "LICENSE").read_text()
-
-
-def test_pins_fit_the_requirements() -> None:
-    from packaging.requirements import Requirement
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned: dict[str, list[str]] = {}
-    for name, version in PINS:
-        pinned.setdefault(name.lower(), []).append(version)
-    extras = project["optional-dependencies"]
-    for line in [*project["dependencies"], *extras["cpu"], *extras["dev"]]:
-        wanted = Requirement(line)
-        versions = pinned[wanted.name.lower()]
-        assert versions and all(wanted.specifier.contains(version) for version in versions), line
-
-
-def test_every_pin_has_hashes_and_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    assert "://" not in lock and "index-url" not in lock and "find-links" not in lock
-    blocks = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.M)
-    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
-
-
-def test_conda_opens_the_same_pins() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    python, pip, packages = environment["dependencies"]
-    assert pip == "pip" and packages == {"pip": ["-r requirements.lock"]}
-    requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert python == "python=3.11" and requires.startswith(">=3.11")
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:
