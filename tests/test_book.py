@@ -10,6 +10,7 @@ import jupytext
 import pytest
 import yaml
 
+from boneage_lib.report.dependencies import drawing_digest
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,24 @@ def test_notebook_has_the_text_of_its_source(source: Path) -> None:
         ]
 
     assert cells(source.with_suffix(".ipynb")) == cells(source)
+
+
+@pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
+def test_published_figures_are_what_todays_code_draws(source: Path) -> None:
+    drawn_by = jupytext.read(source.with_suffix(".ipynb")).metadata["boneage"]["drawn_by"]
+    assert drawn_by == drawing_digest(source, ROOT), "publish anew: make notebooks"
+
+
+@pytest.mark.parametrize("source", PAIRS, ids=lambda path: path.stem)
+def test_published_cells_ran_once_and_in_order(source: Path) -> None:
+    code = [
+        cell
+        for cell in jupytext.read(source.with_suffix(".ipynb")).cells
+        if cell.cell_type == "code"
+    ]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        assert all(output.output_type != "error" for output in cell.outputs), cell.source
 
 
 def test_either_every_notebook_is_published_or_none() -> None:

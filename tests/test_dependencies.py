@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_up_run import ROOT
 
-from boneage_lib.report.dependencies import library_files
+from boneage_lib.report.dependencies import drawing_digest, library_files
 from boneage_lib.report.profile import NOTEBOOKS
 
 
@@ -213,3 +213,20 @@ def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
     library(tmp_path, {"room/a.py": ""})
     with pytest.raises(ModuleNotFoundError, match=r"boneage_lib\.room\.z"):
         found(tmp_path, "import boneage_lib.room.z")
+
+
+def test_a_digest_changes_with_what_draws_and_with_nothing_else(tmp_path: Path) -> None:
+    files = {
+        "data.py": "grey = 1",
+        "report/theme.py": "color = 1",
+        "report/figures/age.py": "from boneage_lib.report.theme import color",
+        "report/figures/sex.py": "size = 1",
+    }
+    library(tmp_path, files)
+    found(tmp_path, "from boneage_lib.report.figures import age\nfrom boneage_lib.data import grey")
+    source = tmp_path / "notebooks" / "01.py"
+    before = drawing_digest(source, tmp_path)
+    library(tmp_path, {"data.py": "grey = 2", "report/figures/sex.py": "size = 2"})
+    assert drawing_digest(source, tmp_path) == before, "no drawing of this notebook"
+    library(tmp_path, {"report/theme.py": "color = 2"})
+    assert drawing_digest(source, tmp_path) != before

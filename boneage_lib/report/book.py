@@ -66,6 +66,8 @@ def build_book(run: Run) -> Path:
     (pages / "book" / "provenance.md").write_text(provenance_page(run))
     jupyter_book(pages, run.folder / "book.log")
     html = pages / "_build" / "html"
+    for source_map in html.rglob("*.map"):  # megabytes for those who debug the theme
+        source_map.unlink()
     old = run.folder / ".html.old"
     shutil.rmtree(old, ignore_errors=True)
     if run.html.exists():

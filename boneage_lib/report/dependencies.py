@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
 import jupytext
 
 PACKAGE = "boneage_lib"
+#: What draws, by folder or module of the library.
+DRAWING = (
+    "report/figures/",
+    "report/diagrams.py",
+    "report/saliency_pictures.py",
+    "report/theme.py",
+)
 
 
 def library_files(source: Path, root: Path) -> list[Path]:
@@ -38,6 +46,20 @@ def library_files(source: Path, root: Path) -> list[Path]:
             waiting.extend(_imported(module.read_text(), root))
     data = {file for module in seen for file in _package_data(module)}
     return sorted(seen | data)
+
+
+def drawing_digest(source: Path, root: Path) -> str:
+    """SHA-256 of the modules that draw a notebook's figures: with another, they are stale.
+
+    Args:
+        source: a notebook's text.
+        root: the folder that holds the library.
+    """
+    digest = hashlib.sha256()
+    for file in library_files(source, root):
+        if file.relative_to(root / PACKAGE).as_posix().startswith(DRAWING):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _imported(code: str, root: Path) -> list[Path]:

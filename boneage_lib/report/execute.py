@@ -86,7 +86,7 @@ def execute(
     finally:
         prepared.unlink(missing_ok=True)
     executed = nbformat.read(partial, as_version=4)
-    write_made(out, executed, {**known, **parameters})
+    write_made(out, executed, {**known, **parameters}, source, root)
     nbformat.write(published(executed), out)
     partial.unlink()
     failed.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from boneage_lib.data.whole_files import written_whole
+from boneage_lib.report.dependencies import drawing_digest
 from boneage_lib.report.devices import gpu_titles
 from boneage_lib.report.provenance import commit, environment
 
@@ -18,17 +19,22 @@ def made_file(notebook: Path) -> Path:
     return notebook.with_suffix(".made.json")
 
 
-def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any]) -> Path:
+def write_made(
+    out: Path, executed: NotebookNode, parameters: dict[str, Any], source: Path, root: Path
+) -> Path:
     """Write the record of a notebook that papermill has just executed.
 
     Args:
         out: where the notebook goes.
         executed: with papermill's times in its metadata.
         parameters: all of them, by name.
+        source: its text.
+        root: the folder that holds the library.
 
     Returns:
         The file: ``notebook``, ``parameters``, ``started`` (ISO 8601, UTC), ``seconds``,
-        ``cell_seconds`` (of the code cells in order), ``commit``, ``device``, and what
+        ``cell_seconds`` (of the code cells in order), ``commit``, ``device``, ``drawn_by`` (see
+        `drawing_digest`), and what
         `boneage_lib.report.provenance.environment` gives.
     """
     took = executed.metadata["papermill"]
@@ -44,6 +50,7 @@ def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any]) ->
         ],
         "commit": commit(),
         "device": ", ".join(gpu_titles()) or "CPU",
+        "drawn_by": drawing_digest(source, root),
         **environment(),
     }
     file = made_file(out)

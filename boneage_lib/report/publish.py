@@ -10,6 +10,7 @@ import nbformat
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import published
 from boneage_lib.report.front_page import write_front_page
+from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run, project_root
 
@@ -30,7 +31,12 @@ def publish_notebooks(run: Run) -> list[Path]:
         path = run.notebooks / f"{name}.ipynb"
         if not path.is_file():
             raise InputError(f"Found no {path}; finish the run first: `boneage run demo`.")
+        made = read_made(path)
+        if made is None or "drawn_by" not in made:
+            raise InputError(f"Found no record of what made {path}. Run it again.")
         notebook = published(nbformat.read(path, as_version=4), injected=False)
+        # By this a test notices pictures that today's code would draw in another way.
+        notebook.metadata["boneage"] = {"drawn_by": made["drawn_by"]}
         source = jupytext.read(root / "notebooks" / f"{name}.py")
         # Cell ids made from position, so that a new execution changes outputs only.
         for number, (cell, text) in enumerate(zip(notebook.cells, source.cells, strict=True)):

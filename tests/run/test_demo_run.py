@@ -27,6 +27,7 @@ from boneage_lib.report.run import Run
 ROOT = Path(__file__).resolve().parents[2]
 #: A pretrained network errs by no more than this share of a constant guess's error.
 LARGEST_SHARE = 0.6
+REFERENCES = json.loads(Path(__file__).with_name("references.json").read_text())
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[Any]:
@@ -199,6 +200,14 @@ def test_every_network_beats_a_constant_guess(name: str, metrics: dict[str, Any]
         assert share <= LARGEST_SHARE, f"{name}: {share:.2f} of a constant guess's error"
 
 
+@pytest.mark.parametrize("name", REFERENCES["test_mae_months"])
+def test_errors_are_those_of_other_machines(name: str, metrics: dict[str, Any]) -> None:
+    """Within what another seed would have moved them; see `write_references.py`."""
+    of_demo = {row["name"]: row["mae_months"] for row in metrics["ensemble"]}
+    expected = REFERENCES["test_mae_months"][name]
+    assert of_demo[name] == pytest.approx(expected["mean"], abs=expected["tolerance"])
+
+
 @pytest.mark.parametrize("name", list(TITLES))
 def test_the_best_epoch_of_each_network_is_kept(
     name: str, run: Run, metrics: dict[str, Any]
@@ -254,6 +263,12 @@ def test_the_first_page_says_what_the_run_is(first_page: Any, metrics: dict[str,
     for name, title in TITLES.items():
         mae = metrics["networks"][name]["test"]["mae_months"]
         assert re.search(rf"{re.escape(title)} {mae:.1f} \(", words), title
+
+
+def test_the_book_is_small_enough_to_be_sent(run: Run) -> None:
+    sizes = {path: path.stat().st_size for path in run.html.rglob("*") if path.is_file()}
+    largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
+    assert sum(sizes.values()) < 40e6, [str(path.relative_to(run.html)) for path in largest]
 
 
 def test_every_chapter_has_its_page(run: Run) -> None:
