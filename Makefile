@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            all tests, and the notebooks against their published outputs
-# make lint | notebooks | links | setup | clean
+# make lint | notebooks | links | soak | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git.
 
@@ -20,7 +20,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint notebooks links clean
+.PHONY: help setup report test lint notebooks links soak clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -78,6 +78,11 @@ notebooks: $(STAMP)
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
+
+# Whole runs that are disturbed at every stage, for some half an hour, and what held; by the
+# superuser, who may mount a small disk.
+soak: $(STAMP)
+	$(BIN)/python tests/soak/survive_faults.py --out runs/soak
 
 # Caches and build folders only. runs/ holds results that took long and is never touched.
 clean:

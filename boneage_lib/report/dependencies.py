@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +40,19 @@ def library_files(source: Path, root: Path) -> list[Path]:
             waiting.extend(_imported(module.read_text(), root))
     data = {file for module in seen for file in _package_data(module)}
     return sorted(seen | data)
+
+
+def digest_of_files(files: Iterable[Path]) -> str:
+    """SHA-256 over what is in some files, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(_digest(file))
+    return digest.hexdigest()
+
+
+@cache
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def _imported(code: str, root: Path) -> list[Path]:
