@@ -329,7 +329,7 @@ def test_a_failing_notebook_takes_no_other_branch_and_no_earlier_result_along(
 ) -> None:
     made_up = MadeUpRun(tmp_path)
     code, begun = made_up.start()
-    assert code == 0 and begun == sorted([*NOTEBOOKS, "check", "cohort", "book"])
+    assert code == 0 and begun == sorted([*NOTEBOOKS, "cohort", "book"])
     before = contents(made_up.run.folder / "notebooks")
     changed = settle("demo", None, None, ["03_inception_v3.epochs=2", "04_xception.epochs=2"])
     made_up.tell("fail", "03_inception_v3")
@@ -339,7 +339,7 @@ def test_a_failing_notebook_takes_no_other_branch_and_no_earlier_result_along(
     said = "".join(capfd.readouterr())
     assert "03_inception_v3, cell 3: ValueError: as it was told to" in said
     # Of the other branch all is made: the attention network looks at the same maps.
-    assert begun == ["03_inception_v3", "04_xception", "05_xception_attention", "check"]
+    assert begun == ["03_inception_v3", "04_xception", "05_xception_attention"]
     run = made_up.run
     after = contents(run.notebooks)
     assert after["03_inception_v3.ipynb"] == before["03_inception_v3.ipynb"]
@@ -378,7 +378,7 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(
     made_up.tell("hang")
     code, begun = made_up.start()
     assert code == 0
-    assert "02_resampling" in begun and "cohort" not in begun and "check" not in begun
+    assert "02_resampling" in begun and "cohort" not in begun
 
 
 def processes(folder: Path) -> list[int]:
@@ -473,7 +473,7 @@ def flip(file: Path, place: int, bit: int = 0) -> None:
 def test_a_bit_of_a_checkpoint_is_noticed_or_means_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bytes from its beginning to its end, in its directory of arrays as well: never another state."""
+    """Bytes from beginning to end, in its directory of arrays, too: never another state."""
     whole = checkpoint_of(tmp_path)
     whole.on_epoch_end(0, {"loss": 1.0})
     content = whole.file.read_bytes()

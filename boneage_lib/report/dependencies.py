@@ -55,7 +55,8 @@ def _digest(file: Path) -> bytes:
     return hashlib.sha256(file.read_bytes()).digest()
 
 
-def _imported(code: str, root: Path) -> list[Path]:
+@cache
+def _imported(code: str, root: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     waiting: list[ast.AST] = [ast.parse(code)]
     while waiting:
@@ -70,7 +71,7 @@ def _imported(code: str, root: Path) -> list[Path]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             assert node.module is not None
             found += [_definition(node.module, alias.name, root) for alias in node.names]
-    return found
+    return tuple(found)
 
 
 def _definition(module: str, name: str, root: Path) -> Path:

@@ -42,6 +42,8 @@ MADE_BY_STEPS = (
     "notebooks",
     "outputs",
 )
+#: What Snakemake is asked for, one after another; the check ends the run where it fails.
+TARGETS: tuple[str, ...] = ("check", "all")
 #: Bytes that a run's notebooks, results, models and book take at least.
 LEAST_ROOM = 2**28
 #: Time in which Snakemake takes its jobs back from a cluster.
@@ -170,8 +172,6 @@ def spread_out(
 def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
     """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
 
-    First up to the check of everything that will be trained, which ends the run where it fails.
-
     Args:
         run: where it runs.
         settings: see `settle`.
@@ -192,7 +192,7 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
             _write_yaml(run.jobs_file, {"jobs": jobs})
             forget_missing(run)
             no_later_than_now(inputs_of(run))
-            for target in ("check", "all"):
+            for target in TARGETS:
                 if code := run_snakemake(run, jobs, target, extra, lock):
                     break
             return code
