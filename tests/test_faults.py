@@ -32,10 +32,11 @@ from boneage_lib.report import book
 from boneage_lib.report.book import build_book
 from boneage_lib.report.execute import NotebookFailed, execute
 from boneage_lib.report.made import made_file, write_made
-from boneage_lib.report.models import keep_model, open_model
+from boneage_lib.report.models import keep_model
 from boneage_lib.report.pipeline import settle, spread_out, start
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
+from boneage_lib.report.saved import open_model
 from boneage_lib.training import progress
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.shards import read_shards, write_shard

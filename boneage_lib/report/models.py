@@ -29,19 +29,3 @@ def keep_model(run: Run, network: str, model: keras.Model) -> Path:
     with written_whole(checksum_file(file)) as beside:
         beside.write_text(f"{digest}  {file.name}\n")
     return file
-
-
-def open_model(run: Run, network: str) -> keras.Model:
-    """The trained network of a run, from RGB images and sex to z-scores.
-
-    Raises:
-        MissingResult: it is not there; names the notebook that makes it.
-        InputError: it is damaged; says how it is made again.
-    """
-    import keras
-
-    file = run.model_file(network)
-    # Its layers have to be known before they are read.
-    from boneage_lib import networks  # noqa: F401
-
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
