@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            all tests, and the notebooks against their published outputs
-# make lint | format | notebooks | links | audit | review | setup | clean
+# make lint | format | notebooks | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
 # the one that .venv is made of.
@@ -21,7 +21,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint format notebooks links audit review clean
+.PHONY: help setup report test lint format notebooks links soak audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -83,6 +83,11 @@ notebooks: $(STAMP)
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
+
+# Whole runs that are disturbed at every stage, for some half an hour, and what held; by the
+# superuser, who may mount a small disk.
+soak: $(STAMP)
+	$(BIN)/python tests/soak/survive_faults.py --out runs/soak
 
 # Whether a pin that this Python would install has a known weakness; needs a network. The judge lives
 # apart, so that it changes nothing in what it judges.

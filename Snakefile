@@ -5,21 +5,16 @@
 import json
 from pathlib import Path
 
-from boneage_lib.report.dependencies import library_files
+from boneage_lib.report.dependencies import digest_of_files, library_files
+from boneage_lib.report.done import COHORT, RESULTS, STEPS, made_by, mark
 from boneage_lib.report.jobs import job_names, trains_only_a_head
 from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
-COHORT = "cohort/cohort.json"
-RESULTS = {
-    **{notebook: f"results/{network}.json" for notebook, network in NETWORK_OF.items()},
-    "01_data_inspection": "results/table_1.csv",
-    "02_resampling": "results/resampling.json",
-    "07_patch_size_study": "results/patch_size_study.csv",
-    "08_ensemble_analysis": "results/metrics.json",
-    "09_claims": "results/claims.json",
-}
+MARK = {step: [mark(file) for file in made_by(step)] for step in STEPS}
+COHORT = mark(COHORT)
+RESULTS = {notebook: mark(file) for notebook, file in RESULTS.items()}
 # The study of real radiographs that stands beside every run's own numbers, once it is kept.
 STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
 # How fast the networks are, once measured.
@@ -48,18 +43,30 @@ def library(module):
     return [str(file) for file in library_files(ROOT / "boneage_lib" / module, ROOT)]
 
 
+# A clock that was set back makes a changed file look older than what was made from it: what is in
+# the files decides, too.
+def text(*files):
+    return digest_of_files([Path(file) for file in files])
+
+
 rule all:
     input:
-        "html/index.html",
+        MARK["book"],
+
+
+PREPARING = library(
+    "data/phantom_cohort.py" if config["cohort"]["source"] == "phantom" else "data/rsna.py"
+)
 
 
 rule cohort:
     input:
-        library("data/phantom_cohort.py" if config["cohort"]["source"] == "phantom" else "data/rsna.py"),
+        PREPARING,
     output:
-        COHORT,
+        MARK["cohort"],
     params:
         cohort=json.dumps(config["cohort"], sort_keys=True),
+        text=text(*PREPARING),
     shell:
         "boneage step cohort --folder ."
 
@@ -71,15 +78,19 @@ def settings(*notebooks):
     return json.dumps({**shared, **own}, sort_keys=True)
 
 
+JOB_FILES = library("report/jobs.py")
+
+
 # Made for its own sake, before everything else: no work is done again because the check was.
 rule check:
     input:
-        library("report/jobs.py"),
+        JOB_FILES,
         COHORT,
     output:
         "jobs/check.json",
     params:
         settings=settings(*TRAINING),
+        text=text(*JOB_FILES),
     threads: BASE_THREADS
     resources:
         gpu=1 if GPUS else 0,
@@ -93,13 +104,14 @@ for name, needed in JOBS.items():
         name:
             name
         input:
-            library("report/jobs.py"),
+            JOB_FILES,
             COHORT,
             [f"jobs/{job}.json" for job in needed],
         output:
             f"jobs/{name}.json",
         params:
             settings=settings(name.split(".")[0]),
+            text=text(*JOB_FILES),
             job=name,
         priority: 10 if ".features." in name else 0
         threads: 1 if trains_only_a_head(name, config) else BASE_THREADS
@@ -111,18 +123,21 @@ for name, needed in JOBS.items():
 
 for notebook in NOTEBOOKS:
 
+    source = ROOT / "notebooks" / f"{notebook}.py"
+    used = [str(file) for file in [source, *library_files(source, ROOT)]]
+
     rule:
         name:
             notebook
         input:
-            ROOT / "notebooks" / f"{notebook}.py",
-            [str(file) for file in library_files(ROOT / "notebooks" / f"{notebook}.py", ROOT)],
+            used,
             NEEDS.get(notebook, [COHORT]),
             [f"jobs/{job}.json" for job in JOBS if job.startswith(f"{notebook}.")],
         output:
-            [f"notebooks/{notebook}.ipynb"] + ([RESULTS[notebook]] if notebook in RESULTS else []),
+            MARK[notebook],
         params:
             settings=settings(notebook),
+            text=text(*used),
             notebook=notebook,
             gpu="--gpu" if notebook in TRAINING else "",
         threads: THREADS if notebook in TRAINING else 1
@@ -132,15 +147,22 @@ for notebook in NOTEBOOKS:
             "boneage step {params.notebook} --folder . {params.gpu}"
 
 
+PAGES = [
+    # Every page but the one that each run writes for itself.
+    *(str(file) for file in sorted((ROOT / "book").rglob("*.*")) if file.stem != "this_run"),
+    str(ROOT / "_config.yml"),
+    str(ROOT / "_toc.yml"),
+    *library("report/book.py"),
+]
+
+
 rule book:
     input:
-        [f"notebooks/{notebook}.ipynb" for notebook in NOTEBOOKS],
-        # Every page but the one that each run writes for itself.
-        [str(file) for file in sorted((ROOT / "book").rglob("*.*")) if file.stem != "this_run"],
-        str(ROOT / "_config.yml"),
-        str(ROOT / "_toc.yml"),
-        library("report/book.py"),
+        [mark(f"notebooks/{notebook}.ipynb") for notebook in NOTEBOOKS],
+        PAGES,
     output:
-        "html/index.html",
+        MARK["book"],
+    params:
+        text=text(*PAGES),
     shell:
         "boneage step book --folder ."

@@ -281,7 +281,7 @@ def step(
     from boneage_lib.report.devices import one_gpu
     from boneage_lib.report.guard import end_with_owner
     from boneage_lib.report.run import Run
-    from boneage_lib.report.steps import do_step
+    from boneage_lib.report.steps import do_step, end_step
 
     end_with_owner()
     found = Run(folder.resolve())
@@ -291,6 +291,7 @@ def step(
     with one_gpu() if gpu else nullcontext():
         if name == "cohort":
             _make_cohort(found.cohort_folder, settings["cohort"])
+            end_step(found, name)
         else:
             if name != "book":
                 console.print(f"{name} …", highlight=False)
@@ -298,14 +299,18 @@ def step(
 
 
 def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
+    """Make a run's own cohort; one of other settings gives way once the new one is whole."""
     if cohort["source"] == "rsna":
-        prepare(
-            Path(str(cohort["folder"])), out, int(str(cohort["size"])), int(str(cohort["seed"]))
+        folder, size, seed = (
+            Path(str(cohort["folder"])),
+            int(str(cohort["size"])),
+            int(str(cohort["seed"])),
         )
+        prepare(folder, out, size, seed, replace=True)
     else:
         n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
         variation, noise = (float(str(cohort[key])) for key in ("variation", "maturity_noise"))
-        phantom(out, n, size, seed, variation, noise)
+        phantom(out, n, size, seed, variation, noise, replace=True)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import pytest
@@ -105,16 +104,13 @@ def test_a_demo_run_makes_every_notebook_and_the_book(
 def test_settings_that_stay_the_same_are_not_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Ended:
-        returncode = 3
-
     commands: list[list[str]] = []
 
-    def record(command: list[str], **options: object) -> Ended:
+    def record(command: list[str], *_: object) -> int:
         commands.append(command)
-        return Ended()
+        return 3
 
-    monkeypatch.setattr("boneage_lib.report.pipeline.subprocess.run", record)
+    monkeypatch.setattr(pipeline, "run_stoppable", record)
     run = Run(tmp_path / "run")
     settings = settle("demo", None, None, [])
     assert start(run, settings, spread_out(settings, 2, gpus=0), ["--executor", "slurm"]) == 3
@@ -155,11 +151,11 @@ def test_a_run_of_several_seeds_is_cut_into_jobs(
 def test_work_follows_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     targets = []
 
-    def record(command: list[str], **_: object) -> SimpleNamespace:
+    def record(command: list[str], *_: object) -> int:
         targets.append(command[command.index("snakemake") + 1])
-        return SimpleNamespace(returncode=0)
+        return 0
 
-    monkeypatch.setattr(pipeline.subprocess, "run", record)
+    monkeypatch.setattr(pipeline, "run_stoppable", record)
     settings = settle("demo", None, None, [])
     start(Run(tmp_path / "run"), settings, spread_out(settings, 2, gpus=0), [])
     assert targets == ["check", "all"]
@@ -209,7 +205,7 @@ def test_what_a_killed_run_left_half_written_is_removed(
     for file in left:
         file.parent.mkdir(parents=True)
         file.touch()
-    monkeypatch.setattr(pipeline.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0))
+    monkeypatch.setattr(pipeline, "run_stoppable", lambda *_: 0)
     settings = settle("demo", None, None, [])
     start(run, settings, spread_out(settings, 2, gpus=0), [])
     assert not any(file.exists() for file in left)

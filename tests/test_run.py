@@ -50,6 +50,7 @@ def test_every_path_lies_in_the_folder(tmp_path: Path) -> None:
         "bank": "bank",
         "checkpoints": "checkpoints",
         "jobs": "jobs",
+        "done": "done",
         "jobs_file": "jobs.yaml",
         "models": "models",
         "histories": "histories",

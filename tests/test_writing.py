@@ -162,7 +162,7 @@ def test_a_cohort_of_an_earlier_format_counts_as_other_data(make: Maker) -> None
 
 
 def test_a_cohort_without_its_record_is_replaced(make: Maker) -> None:
-    """The pipeline removes cohort.json before it makes a cohort again."""
+    """As where somebody was told to take it away."""
     make()
     (make.folder / "cohort.json").unlink()
     assert len(make(labels=LABELS.iloc[:6])) == 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -17,10 +16,8 @@ import pandas as pd
 
 from boneage_lib.data.cohort import COHORT_FILES, FORMAT, Cohort, check_labels
 from boneage_lib.data.journal import CohortWriter, array_header
+from boneage_lib.data.whole_files import FORBIDDEN, FULL
 from boneage_lib.errors import InputError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_cohort(
@@ -102,7 +99,7 @@ def check_target(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a new folder. Choose another --out.")
-    # A cohort may be there without its cohort.json: the pipeline removes that before a new start.
+    # A cohort may be there without its cohort.json, taken away so that it is made again.
     if others := sorted(file.name for file in folder.iterdir() if file.name not in COHORT_FILES):
         raise InputError(
             f"{folder} holds other files ({', '.join(others[:5])}); expected a new or empty "
@@ -211,12 +208,12 @@ def _explained(folder: Path, partial: Path) -> Iterator[None]:
             if partial.exists()
             else ""
         )
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise InputError(
                 f"The disk of {folder} is full ({error.strerror}). Make room, or choose another "
                 f"--out.{kept}"
             ) from error
-        if error.errno in _FORBIDDEN:
+        if error.errno in FORBIDDEN:
             raise InputError(
                 f"{folder} cannot be written: {error.strerror}. Choose another --out, or get the "
                 f"permission to write there.{kept}"

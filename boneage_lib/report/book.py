@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 
+from boneage_lib.data.whole_files import disk_full, explained
 from boneage_lib.errors import InputError
 from boneage_lib.report.explorer import write_explorer
 from boneage_lib.report.front_page import write_front_page
@@ -40,8 +42,25 @@ def build_book(run: Run) -> Path:
         The path of its first page.
 
     Raises:
-        InputError: jupyter-book failed; its last lines say why.
+        InputError: jupyter-book failed, and its last lines say why; the disk is full.
     """
+    with explained(run.html):
+        pages = _pages(run)
+        jupyter_book(pages, run.folder / "book.log")
+        html = pages / "_build" / "html"
+        for source_map in html.rglob("*.map"):  # megabytes for those who debug the theme
+            source_map.unlink()
+        old = run.folder / ".html.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if run.html.exists():
+            run.html.rename(old)
+        html.rename(run.html)
+        shutil.rmtree(old, ignore_errors=True)
+    return run.html / "index.html"
+
+
+def _pages(run: Run) -> Path:
+    """Put together what the book is rendered from."""
     root, pages = project_root(), run.folder / "book"
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir(parents=True)
@@ -60,21 +79,15 @@ def build_book(run: Run) -> Path:
             notebook = stamped(notebook, name, made, data, outputs)
         nbformat.write(notebook, pages / "notebooks" / f"{name}.ipynb")
     if run.outputs.is_dir():
-        shutil.copytree(run.outputs, pages / "book" / "static" / "outputs")
+        shutil.copytree(
+            run.outputs,
+            pages / "book" / "static" / "outputs",
+            ignore=shutil.ignore_patterns(".*"),  # of a notebook that was killed
+        )
     write_explorer(run, pages / "book" / "static" / "explorer")
     write_front_page(run, pages / "book")
     (pages / "book" / "provenance.md").write_text(provenance_page(run))
-    jupyter_book(pages, run.folder / "book.log")
-    html = pages / "_build" / "html"
-    for source_map in html.rglob("*.map"):  # megabytes for those who debug the theme
-        source_map.unlink()
-    old = run.folder / ".html.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if run.html.exists():
-        run.html.rename(old)
-    html.rename(run.html)
-    shutil.rmtree(old, ignore_errors=True)
-    return run.html / "index.html"
+    return pages
 
 
 def jupyter_book(pages: Path, log: Path, *more: str | Path) -> None:
@@ -107,6 +120,8 @@ def jupyter_book(pages: Path, log: Path, *more: str | Path) -> None:
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
         check=False,
     )
+    if built.returncode and os.strerror(errno.ENOSPC) in built.stderr:
+        raise InputError(disk_full(pages))
     log.write_text(built.stdout + built.stderr)
     if built.returncode:
         tail = "\n".join(line for line in built.stderr.splitlines() if line.strip())[-3000:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -62,7 +63,21 @@ def drawing_digest(source: Path, root: Path) -> str:
     return digest.hexdigest()
 
 
-def _imported(code: str, root: Path) -> list[Path]:
+def digest_of_files(files: Iterable[Path]) -> str:
+    """SHA-256 over what is in some files, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(_digest(file))
+    return digest.hexdigest()
+
+
+@cache
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
+
+
+@cache
+def _imported(code: str, root: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     waiting: list[ast.AST] = [ast.parse(code)]
     while waiting:
@@ -77,7 +92,7 @@ def _imported(code: str, root: Path) -> list[Path]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             assert node.module is not None
             found += [_definition(node.module, alias.name, root) for alias in node.names]
-    return found
+    return tuple(found)
 
 
 def _definition(module: str, name: str, root: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from boneage_lib.data.whole_files import explained, written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.report.made import write_made
 from boneage_lib.report.outputs import FOLDER
@@ -38,7 +41,8 @@ def execute(
 ) -> Path:
     """Execute a notebook's text with parameters; ``out`` appears when every cell has run.
 
-    Beside it appears what made it, as ``<name>.made.json``; see `boneage_lib.report.made`.
+    Beside it appears what made it, as ``<name>.made.json``; see `boneage_lib.report.made`. Where
+    not every cell runs, what an earlier execution left stays as it was.
 
     Args:
         source: notebooks/NN_name.py, percent format.
@@ -48,7 +52,7 @@ def execute(
         outputs: folder that gets figures and tables as files; see `boneage_lib.report.outputs`.
 
     Raises:
-        InputError: an unknown parameter.
+        InputError: an unknown parameter; a disk that is full or may not be written.
         NotebookFailed: a cell raised; names notebook, cell and cause, and the kept notebook.
     """
     known = notebook_parameters(source)
@@ -56,28 +60,43 @@ def execute(
         raise InputError(
             f"{source.stem} has no parameters {sorted(unknown)}; it has {', '.join(known)}."
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
+    failed = out.with_name(f"{out.stem}.failed.ipynb")
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _new_outputs(outputs):
+            executed = _executed(source, out, parameters, root, failed)
+            write_made(out, executed, {**known, **parameters}, source, root)
+            with written_whole(out) as whole:
+                nbformat.write(published(executed), whole)
+        failed.unlink(missing_ok=True)
+    return out
+
+
+def _executed(
+    source: Path, out: Path, parameters: dict[str, Any], root: Path, failed: Path
+) -> nbformat.NotebookNode:
+    """The notebook as papermill leaves it; of one that fails, what there is of it is kept."""
     prepared = out.with_name(f".{out.stem}.source.ipynb")
     partial = out.with_name(f".{out.stem}.partial.ipynb")
-    failed = out.with_name(f"{out.stem}.failed.ipynb")
-    nbformat.write(_with_kernel(jupytext.read(source)), prepared)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if outputs is not None:
-        shutil.rmtree(outputs, ignore_errors=True)
-        os.environ[FOLDER] = str(outputs)
     try:
+        nbformat.write(_with_kernel(jupytext.read(source)), prepared)
         with told_progress(source.stem, out.with_name(f".{out.stem}.progress")):
             papermill.execute_notebook(
                 prepared, partial, parameters=parameters, cwd=root, log_output=False
             )
+        return nbformat.read(partial, as_version=4)
     except PapermillExecutionError as error:
         partial.replace(failed)
         raise NotebookFailed(
             f"{source.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook up to there: {failed}"
         ) from None
-    except DeadKernelError:
+    except RuntimeError as error:
+        # One that dies before its first cell is told apart by words alone.
+        if not isinstance(error, DeadKernelError) and "Kernel died" not in str(error):
+            raise
         partial.replace(failed)
         raise NotebookFailed(
             f"{source.stem}: its process was ended from outside, as when memory runs out; use "
@@ -85,12 +104,25 @@ def execute(
         ) from None
     finally:
         prepared.unlink(missing_ok=True)
-    executed = nbformat.read(partial, as_version=4)
-    write_made(out, executed, {**known, **parameters}, source, root)
-    nbformat.write(published(executed), out)
-    partial.unlink()
-    failed.unlink(missing_ok=True)
-    return out
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _new_outputs(folder: Path | None) -> Iterator[None]:
+    """Let a notebook keep its outputs beside ``folder``, in whose place they are put at the end."""
+    if folder is None:
+        yield
+        return
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    os.environ[FOLDER] = str(partial)
+    try:
+        yield
+        shutil.rmtree(folder, ignore_errors=True)
+        if partial.is_dir():
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def published(notebook: nbformat.NotebookNode, injected: bool = True) -> nbformat.NotebookNode:

@@ -93,4 +93,5 @@ def _write_radiographs(
         picture = np.asarray(images[row])
         if len(picture) > SIDE:
             picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        cv2.imwrite(str(folder / f"{key}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+        _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+        (folder / f"{key}.jpg").write_bytes(jpeg.tobytes())  # OpenCV is silent on a full disk

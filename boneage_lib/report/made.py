@@ -42,9 +42,9 @@ def write_made(
         "notebook": out.stem,
         "parameters": parameters,
         "started": took["start_time"],
-        "seconds": round(took["duration"], 1),
+        "seconds": _seconds(took["duration"]),
         "cell_seconds": [
-            round(cell.metadata["papermill"]["duration"] or 0.0, 1)
+            _seconds(cell.metadata["papermill"]["duration"])
             for cell in executed.cells
             if cell.cell_type == "code"
         ],
@@ -57,6 +57,11 @@ def write_made(
     with written_whole(file) as partial:
         partial.write_text(json.dumps(record, indent=1) + "\n")
     return file
+
+
+def _seconds(duration: float | None) -> float:
+    """As papermill took it from the clock, which may have been set back meanwhile."""
+    return max(0.0, round(duration or 0.0, 1))
 
 
 def read_made(notebook: Path) -> dict[str, Any] | None:

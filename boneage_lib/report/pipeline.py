@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,36 @@ from boneage_lib.bases import (
     find_weights,
 )
 from boneage_lib.data.phantom_cohort import check_phantoms
-from boneage_lib.data.whole_files import remove_left
+from boneage_lib.data.whole_files import explained, remove_left, written_whole
 from boneage_lib.errors import InputError
+from boneage_lib.report.clock import inputs_of, no_later_than_now
 from boneage_lib.report.devices import count_gpus
+from boneage_lib.report.done import forget_missing
 from boneage_lib.report.execute import ENVIRONMENT
 from boneage_lib.report.guard import OWNER, only_run
 from boneage_lib.report.profile import load_profile, notebook_parameters, resolve
 from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.stopping import run_stoppable
+
+#: Folders of a run where killed steps leave what they had half written.
+MADE_BY_STEPS = (
+    "bank",
+    "checkpoints",
+    "models",
+    "histories",
+    "predictions",
+    "results",
+    "jobs",
+    "done",
+    "notebooks",
+    "outputs",
+)
+#: What Snakemake is asked for, one after another; the check ends the run where it fails.
+TARGETS: tuple[str, ...] = ("check", "all")
+#: Bytes that a run's notebooks, results, models and book take at least.
+LEAST_ROOM = 2**28
+#: Time in which Snakemake takes its jobs back from a cluster.
+SECONDS_TO_CANCEL = 60.0
 
 
 def settle(
@@ -149,18 +172,62 @@ def spread_out(
 def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
     """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
 
-    First up to the check of everything that will be trained, which ends the run where it fails.
-
     Args:
         run: where it runs.
         settings: see `settle`.
         jobs: see `spread_out`.
         extra: further arguments of Snakemake.
+
+    Raises:
+        InputError: another run is at work there; the folder cannot be written, or its disk is full.
+        KeyboardInterrupt: the run was stopped; nothing of it goes on.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with explained(run.folder):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        with only_run(run) as lock:
+            check_room(run)
+            for folder in (run.folder / name for name in MADE_BY_STEPS):
+                remove_left(folder)
+            _write_yaml(run.parameters_file, settings)
+            _write_yaml(run.jobs_file, {"jobs": jobs})
+            forget_missing(run)
+            no_later_than_now(inputs_of(run))
+            for target in TARGETS:
+                if code := run_snakemake(run, jobs, target, extra, lock):
+                    break
+            return code
+
+
+def check_room(run: Run) -> None:
+    """Raise InputError where not even notebooks, results and the book would fit.
+
+    Room for banks is looked at by the check that each run begins with, which knows what is there.
+    """
+    free = shutil.disk_usage(run.folder).free
+    if free < LEAST_ROOM:
+        raise InputError(
+            f"Found {free / 2**20:.0f} MiB free on the disk of {run.folder}; expected "
+            f"{LEAST_ROOM // 2**20} MiB or more for notebooks, results and the book. Make room, or "
+            "give the run another --out."
+        )
+
+
+def run_snakemake(run: Run, jobs: dict[str, Any], target: str, extra: list[str], lock: int) -> int:
+    """Run Snakemake up to a target; returns its exit code.
+
+    Args:
+        run: where it runs.
+        jobs: see `spread_out`.
+        target: a rule of the Snakefile.
+        extra: further arguments of Snakemake.
+        lock: the descriptor that holds the run's folder.
+    """
     resources = ["--resources", f"gpu={jobs['gpus']}"] if jobs["gpus"] else []
-    snakemake = [sys.executable, "-m", "snakemake"]
-    options = [
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        target,
         "--snakefile",
         str(project_root() / "Snakefile"),
         "--directory",
@@ -181,25 +248,16 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
     ]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, **ENVIRONMENT, "PATH": path}
-    if "--executor" not in extra:  # a step on another machine knows nobody here
+    on_cluster = "--executor" in extra
+    if not on_cluster:  # a step on another machine knows nobody here
         environment[OWNER] = str(os.getpid())
-    with only_run(run) as lock:
-        for folder in (run.bank, run.checkpoints):
-            remove_left(folder)
-        _write_yaml(run.parameters_file, settings)
-        _write_yaml(run.jobs_file, {"jobs": jobs})
-        for target in ("check", "all"):
-            command = [*snakemake, target, *options]
-            ended = subprocess.run(command, env=environment, pass_fds=[lock], check=False)
-            if ended.returncode:
-                break
-        return ended.returncode
+    grace = SECONDS_TO_CANCEL if on_cluster else 0.0
+    return run_stoppable(command, environment, lock, grace)
 
 
 def _write_yaml(file: Path, content: dict[str, Any]) -> None:
     """Whole or not at all; a file that says the same is left alone."""
     text = yaml.safe_dump(content, sort_keys=False)
     if not file.is_file() or file.read_text() != text:
-        partial = file.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(file)
+        with written_whole(file) as partial:
+            partial.write_text(text)

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.report.run import Run, project_root
 
 PACKAGES = (
@@ -98,7 +99,6 @@ def write_provenance(run: Run, profile: dict[str, Any]) -> Path:
             for file in sorted((run.results / "timing").glob("*.json"))
         },
     }
-    partial = run.provenance_file.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(run.provenance_file)
+    with written_whole(run.provenance_file) as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n")
     return run.provenance_file

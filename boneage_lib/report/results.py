@@ -20,6 +20,7 @@ from boneage_lib.evaluation import (
     resampled,
     student_interval,
 )
+from boneage_lib.report.models import keep_model
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.run import Run
 
@@ -68,11 +69,7 @@ def keep(
         ``seeds`` (see `over_seeds`).
     """
     name = trained.name
-    run.models.mkdir(parents=True, exist_ok=True)
-    side = trained.provenance["base"]["side"]
-    partial = run.models / f".{name}.partial.keras"
-    trained.model(side, weights).save(partial)
-    partial.replace(run.models / f"{name}.keras")
+    keep_model(run, name, trained.model(trained.provenance["base"]["side"], weights))
     run.write_table(f"histories/{name}.csv", trained.history, decimals=6)
     run.write_table(f"predictions/{name}.csv", trained.predictions)
     for folder in (run.predictions, run.histories):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from boneage_lib.data import Cohort, write_phantoms
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 
 #: Notebook that trains each network.
@@ -46,11 +48,12 @@ class Run:
         self.cohort_folder = self.folder / "cohort"  # labels and radiographs
         self.bank = self.folder / "bank"  # features of augmented views, by digest
         self.checkpoints = self.folder / "checkpoints"  # training states, by digest
-        self.models = self.folder / "models"  # <network>.keras
+        self.models = self.folder / "models"  # <network>.keras and its checksum
         self.histories = self.folder / "histories"  # <network>.csv, one row an epoch
         self.predictions = self.folder / "predictions"  # <network>.csv; seeds/<network>-<seed>.csv
         self.results = self.folder / "results"  # metrics, claims, studies
         self.jobs = self.folder / "jobs"  # what each job of the pipeline took
+        self.done = self.folder / "done"  # a mark for each file that a step made whole
         self.notebooks = self.folder / "notebooks"  # executed, parameters injected
         self.outputs = self.folder / "outputs"  # <notebook>/<cell>.svg and .csv
         self.html = self.folder / "html"  # the book
@@ -59,9 +62,38 @@ class Run:
         self.provenance_file = self.folder / "provenance.json"  # what made the results
 
     def cohort(self) -> Cohort:
-        """The run's cohort; raises MissingResult naming the notebook that makes one."""
-        self._need(self.cohort_folder / "cohort.json", "01_data_inspection")
-        return Cohort.open(self.cohort_folder)
+        """The run's cohort, compared with its checksum: of other pixels nothing would be the same.
+
+        Raises:
+            MissingResult: there is none; names the notebook that makes one.
+            InputError: it is damaged.
+        """
+        record = self._need(self.cohort_folder / "cohort.json", "01_data_inspection")
+        try:
+            return Cohort.open(self.cohort_folder, verify=True)
+        except InputError as error:
+            raise InputError(
+                f"{error} To do so within a run, delete {shown(record)} and start the run again: "
+                "whatever was computed from the undamaged cohort is kept and found again."
+            ) from None
+
+    def model_file(self, network: str) -> Path:
+        """The file of a trained network, compared with its checksum.
+
+        Raises:
+            MissingResult: there is none; names the notebook that makes it.
+            InputError: it is damaged.
+        """
+        notebook = NOTEBOOK_OF[network]
+        file = self._need(self.models / f"{network}.keras", notebook)
+        recorded = self._need(checksum_file(file), notebook).read_text().split()[0]
+        if (found := sha256_of(file)) != recorded:
+            raise InputError(
+                f"{shown(file)} is damaged: checksum {found[:12]}…, recorded {recorded[:12]}…. "
+                f"notebooks/{notebook}.ipynb makes it again from the run's kept training: delete "
+                "the file and start the run again."
+            )
+        return file
 
     def cohort_or_phantoms(
         self, n: int, size: int, seed: int, variation: float, maturity_noise: float = 6.0
@@ -79,8 +111,20 @@ class Run:
         return self.cohort()
 
     def read_json(self, name: str, notebook: str) -> Any:
-        """``results/<name>``; raises MissingResult naming ``notebook`` when it is not there."""
-        return json.loads(self._need(self.results / name, notebook).read_text())
+        """``results/<name>``, made by ``notebook``.
+
+        Raises:
+            MissingResult: it is not there.
+            InputError: it is damaged.
+        """
+        path = self._need(self.results / name, notebook)
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"{shown(path)} is damaged: {error}. notebooks/{notebook}.ipynb makes it again: "
+                "delete the file and start the run again."
+            ) from None
 
     def read_table(self, path: str, notebook: str) -> pd.DataFrame:
         """A CSV file of the run, by its path in the folder; see `read_json` for what is raised."""
@@ -110,11 +154,20 @@ class Run:
         return path
 
 
+def checksum_file(file: Path) -> Path:
+    """Where a file's checksum is kept: beside it, as ``sha256sum --check`` reads it."""
+    return file.with_name(f"{file.name}.sha256")
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(text)
     return path
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from boneage_lib.report.clock import inputs_of, no_later_than_now
+from boneage_lib.report.done import mark_done
 from boneage_lib.report.run import Run, project_root, shown
 
 
 def do_step(run: Run, settings: dict[str, Any], name: str) -> None:
-    """Do a step of a run whose cohort is there.
+    """Do a step of a run whose cohort is there, and mark it as done.
 
     Args:
         run: where what it makes goes.
@@ -18,6 +20,17 @@ def do_step(run: Run, settings: dict[str, Any], name: str) -> None:
     Raises:
         InputError: what the step itself raises.
     """
+    _do(run, settings, name)
+    end_step(run, name)
+
+
+def end_step(run: Run, name: str) -> None:
+    """Tell Snakemake of what a step has made."""
+    mark_done(run, name)
+    no_later_than_now(inputs_of(run))  # the clock may have been set back while it was at work
+
+
+def _do(run: Run, settings: dict[str, Any], name: str) -> None:
     # Each step loads what it needs: a notebook's parent needs no Keras, and a job no notebook.
     if name == "check" or "." in name:
         from boneage_lib.report.jobs import work

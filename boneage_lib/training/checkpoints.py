@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,6 @@ class Checkpoint(keras.callbacks.Callback):
             }
             state["callbacks"].append({"values": values, "arrays": len(kept)})
             arrays += kept
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(self.file) as partial, partial.open("wb") as file:
             named: dict[str, Any] = {f"a{k}": array for k, array in enumerate(arrays)}
             np.savez(file, **named, state=np.array(json.dumps(state)))
@@ -105,10 +103,15 @@ class Checkpoint(keras.callbacks.Callback):
     def _read(self) -> tuple[dict[str, Any], list[np.ndarray]] | None:
         try:
             with self.file.open("rb") as file, np.load(file, allow_pickle=False) as found:
+                if damaged := found.zip.testzip():
+                    raise ValueError(f"{damaged} does not match its checksum")
                 state = json.loads(str(found["state"]))
                 return state, [found[f"a{k}"] for k in range(len(found.files) - 1)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # none there, or cut off: start anew
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # a damaged archive makes its reader say almost anything
+            print(f"The kept state {self.file.name} is damaged ({error}): training starts anew.")
+            return None
 
 
 def _random_states(model: keras.Model) -> list[Any]:

@@ -129,7 +129,6 @@ def fill_bank(
         shapes = _shapes(looks, extractor.map_shape, kept_maps)
         bytes_a_view = room_needed(looks, extractor.map_shape, kept_maps)
         check_room(folder, len(missing) * bytes_a_view)
-        bank.mkdir(parents=True, exist_ok=True)
         _write_record(bank, record)
         batch_size, images = batch_shape(extractor.on_gpu, recipe.side(cohort.size), looks)
         count = batch_size * batches_a_shard(batch_size * bytes_a_view)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 #: Names the file that progress is written to; `boneage_lib.report.telling` sets and reads it.
@@ -19,11 +21,11 @@ def reporter(what: str) -> Callable[[int, int], None] | None:
     if not path:
         return None
     file = Path(path)
-    started, told, first = time.time(), 0.0, None
+    started, told, first = time.monotonic(), -math.inf, None
 
     def tell(done: int, total: int) -> None:
         nonlocal told, first
-        now = time.time()
+        now = time.monotonic()  # never goes backwards
         if first is None:
             first = done  # what an earlier run had done took no time of this one
         if now - told < SECONDS_BETWEEN and done < total:
@@ -33,7 +35,8 @@ def reporter(what: str) -> Callable[[int, int], None] | None:
         left = (total - done) / rate if rate else None
         content = {"what": what, "done": done, "total": total, "seconds_left": left}
         partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(content))
-        partial.replace(file)
+        with suppress(OSError):  # a full disk: what is told is no part of the training
+            partial.write_text(json.dumps(content))
+            partial.replace(file)
 
     return tell

@@ -127,7 +127,7 @@ def read_shards(
 ) -> tuple[dict[Pair, int], dict[str, list[ArrayFile]]]:
     """All whole and undamaged shards of a folder, in the order of their first pairs.
 
-    A damaged one is passed over: its rows count as missing and are made again.
+    A damaged one is told and forgotten: its rows count as missing and are made again.
 
     Args:
         folder: of all shards.
@@ -140,9 +140,17 @@ def read_shards(
         OSError: a file that is there cannot be read.
     """
     shards = []
-    for record_file in folder.glob("*.json"):
-        if record_file.name != "bank.json" and (found := _read(record_file, kinds)):
+    for record_file in sorted(folder.glob("*.json")):
+        if record_file.name == "bank.json":
+            continue
+        if found := _read(record_file, kinds):
             shards.append(found)
+        else:
+            print(
+                f"Features in {folder.name}/{record_file.stem} are damaged or missing: they are "
+                "computed again."
+            )
+            record_file.unlink(missing_ok=True)
     shards.sort(key=lambda shard: shard[0])
     index: dict[Pair, int] = {}
     start = 0
