@@ -16,7 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 from boneage_lib.errors import InputError
 from boneage_lib.report.made import write_made
 from boneage_lib.report.outputs import FOLDER
-from boneage_lib.report.profile import notebook_parameters
+from boneage_lib.report.profile import notebook_parameters, typed
 from boneage_lib.report.telling import told_progress
 
 #: Quiet and repeatable: no C++ log lines in the output, no GPU memory taken at once.
@@ -43,12 +43,13 @@ def execute(
     Args:
         source: notebooks/NN_name.py, percent format.
         out: where the executed notebook goes.
-        parameters: by name; names that its parameters cell lacks are refused.
+        parameters: by name; names that its parameters cell lacks are refused, and so are values of
+            another type than its defaults.
         root: folder to run in, so that relative paths count from the project's root.
         outputs: folder that gets figures and tables as files; see `boneage_lib.report.outputs`.
 
     Raises:
-        InputError: an unknown parameter.
+        InputError: an unknown parameter, or a value of another type.
         NotebookFailed: a cell raised; names notebook, cell and cause, and the kept notebook.
     """
     known = notebook_parameters(source)
@@ -56,6 +57,9 @@ def execute(
         raise InputError(
             f"{source.stem} has no parameters {sorted(unknown)}; it has {', '.join(known)}."
         )
+    parameters = {
+        key: typed(source.stem, key, value, known[key]) for key, value in parameters.items()
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     prepared = out.with_name(f".{out.stem}.source.ipynb")
     partial = out.with_name(f".{out.stem}.partial.ipynb")
