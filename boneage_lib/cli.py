@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from boneage_lib.errors import InputError
+from boneage_lib.errors import InputError, printable
 
 app = typer.Typer(
     help="Bone age networks of Monti and Tonazzo, as a reproducible paper.",
@@ -318,7 +318,9 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        console.print(f"[red]boneage:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        # Messages quote what was found in files: line by line, nothing in it steers the terminal.
+        message = "\n".join(printable(line) for line in str(error).split("\n"))
+        console.print(f"[red]boneage:[/red] {escape(message)}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -3,3 +3,14 @@
 
 class InputError(ValueError):
     """What was found, what was expected and what to do, in a sentence a user can act on."""
+
+
+def printable(text: str) -> str:
+    """Text from a file as a terminal may show it: what steers a terminal is written out.
+
+    Names in a zip may hold escape sequences, line ends, or bytes that are no text in any encoding.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -189,6 +189,20 @@ def test_unaugmented_is_the_identity_for_every_seed(size: int, seed: int) -> Non
     np.testing.assert_array_equal(warp, np.eye(3))
 
 
+@given(st.data(), st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**32))
+def test_the_identity_gives_back_any_window_of_any_image(
+    data: st.DataObject, height: int, width: int, seed: int
+) -> None:
+    """Copied where nothing has to be interpolated, and through the interpolation alike."""
+    image = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    side = data.draw(st.integers(1, min(height, width)))
+    top = data.draw(st.integers(0, height - side))
+    left = data.draw(st.integers(0, width - side))
+    for identity in (np.eye(3), np.eye(3) + 1e-12):
+        window = apply_warp(image, crop(identity, top, left), side)
+        np.testing.assert_array_equal(window, image[top : top + side, left : left + side])
+
+
 def test_the_identity_gives_back_every_byte() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     np.testing.assert_array_equal(apply_warp(image, np.eye(3), 40), image)

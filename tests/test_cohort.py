@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boneage_lib.data.cohort import Cohort, check_labels, checksum
+from boneage_lib.data.cohort import SPLITS, Cohort, check_labels, checksum
 from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.writing import write_cohort
 from boneage_lib.errors import InputError
@@ -62,6 +62,55 @@ def test_ages_come_back_bit_by_bit(ages: list[float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         labels = table(len(ages)).assign(boneage_months=ages)
         assert write(Path(folder) / "cohort", labels).labels["boneage_months"].tolist() == ages
+
+
+@st.composite
+def cohorts(draw: st.DrawFn) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
+    """A label table, its radiographs and rows to leave out."""
+    ids = draw(st.lists(st.integers(0, 2**62), min_size=1, max_size=12, unique=True))
+    n = len(ids)
+
+    def column(values: st.SearchStrategy[object]) -> list[object]:
+        return draw(st.lists(values, min_size=n, max_size=n))
+
+    labels = pd.DataFrame(
+        {
+            "id": ids,
+            "split": column(st.sampled_from(SPLITS)),
+            "female": column(st.integers(0, 1)),
+            "boneage_months": column(st.floats(0, 240)),
+        }
+    )
+    side = draw(st.integers(1, 9))
+    seed = draw(st.integers(0, 2**32))
+    images = np.random.default_rng(seed).integers(0, 256, (n, side, side), dtype=np.uint8)
+    dropped = draw(st.lists(st.integers(0, n - 1), max_size=n - 1, unique=True))
+    return labels, images, sorted(dropped)
+
+
+@settings(max_examples=40)
+@given(cohorts())
+def test_any_cohort_comes_back_row_by_row(
+    cohort: tuple[pd.DataFrame, np.ndarray, list[int]],
+) -> None:
+    labels, images, dropped = cohort
+
+    def fill(writer: CohortWriter) -> list[int]:
+        # The last rows first, as when threads overtake each other.
+        for row in reversed(writer.missing):
+            writer.write([row], images[row : row + 1])
+        return dropped
+
+    kept = np.setdiff1d(np.arange(len(labels)), dropped)
+    with tempfile.TemporaryDirectory() as folder:
+        write_cohort(Path(folder) / "cohort", labels, images.shape[1], {"kind": "rsna"}, {}, fill)
+        found = Cohort.open(Path(folder) / "cohort", verify=True)
+        expected = labels.iloc[kept].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found.labels, expected)
+        np.testing.assert_array_equal(found.images, images[kept])
+        assert found.checksum == checksum(expected, images[kept])
+        rows = np.concatenate([found.rows(split) for split in SPLITS])
+        assert sorted(rows.tolist()) == list(range(len(kept))), "each in one split"
 
 
 def test_dropped_rows_leave_labels_and_images_together(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
@@ -65,6 +67,25 @@ def test_combine_by_hand_in_z() -> None:
     found = combine(tables, AS_PRINTED, NORMALIZER)
     assert np.allclose(found["predicted_months"], expected, atol=1e-10)
     assert list(found) == list(tables["xception"])
+
+
+weights = st.floats(-3, 3)
+
+
+@settings(max_examples=25)
+@given(st.tuples(weights, weights), st.tuples(weights, weights), weights, weights)
+def test_ensembles_are_linear_in_their_weights(
+    first: tuple[float, float], second: tuple[float, float], a: float, b: float
+) -> None:
+    """In z-scores: twice the weights are twice as far from the mean age."""
+    tables = network_tables("xception", "inception_v3")
+
+    def z(own: tuple[float, float]) -> np.ndarray:
+        found = combine(tables, dict(zip(tables, own, strict=True)), NORMALIZER)
+        return NORMALIZER.to_z(found["predicted_months"].to_numpy())
+
+    mixed = tuple(a * one + b * other for one, other in zip(first, second, strict=True))
+    np.testing.assert_allclose(z(mixed), a * z(first) + b * z(second), atol=1e-9)
 
 
 def test_weights_that_sum_to_one_do_not_depend_on_the_normalizer() -> None:

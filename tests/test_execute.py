@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from papermill.translators import PythonTranslator
 
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import NotebookFailed, execute, published
@@ -121,6 +127,55 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(source: Path, tmp_
     assert "11_add_numbers" in str(caught.value) and "'frist'" in str(caught.value)
     assert "first, second, run_dir" in str(caught.value)
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first": "4; import os"},
+        {"first": True},
+        {"run_dir": 3},
+        {"second": [1.0]},
+        {"first": None},
+    ],
+    ids=str,
+)
+def test_a_value_of_another_type_is_refused_before_anything_runs(
+    wrong: dict[str, Any], source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run" / "11_add_numbers.ipynb"
+    with pytest.raises(InputError, match=rf"11_add_numbers: found {next(iter(wrong))}="):
+        execute(source, out, wrong, tmp_path)
+    assert not out.parent.exists()
+
+
+values = (
+    st.text(st.characters(codec="utf-8"))
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.lists(st.integers() | st.text(st.characters(codec="utf-8")), max_size=3)
+)
+
+
+@given(values)
+def test_what_a_notebook_is_given_is_one_literal_and_no_code(value: Any) -> None:
+    """As papermill writes it into the cell of injected parameters."""
+    (statement,) = ast.parse(PythonTranslator.codify({"given": value})).body
+    assert isinstance(statement, ast.Assign)
+    if isinstance(value, float) and math.isinf(value):
+        assert ast.unparse(statement.value) in ("float('inf')", "float('-inf')")
+    else:
+        found = ast.literal_eval(statement.value)
+        assert found == value and type(found) is type(value)
+
+
+def test_code_given_to_a_notebook_stays_text(source: Path, tmp_path: Path) -> None:
+    code = """'); open("owned", "w") #\n\"\"\"; open('owned', 'w')\n\\"""
+    out = execute(source, tmp_path / "run" / "11_add_numbers.ipynb", {"run_dir": code}, tmp_path)
+    assert (tmp_path / "written.txt").read_text() == code
+    assert not (tmp_path / "owned").exists()
+    assert "3.5" in printed(out)
 
 
 def test_published_notebooks_lack_what_was_injected() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import random as randomness
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
@@ -312,3 +317,53 @@ def test_the_table_given_is_left_as_it_was() -> None:
     before = table.copy()
     evaluate(table)
     pd.testing.assert_frame_equal(table, before)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 40), st.integers(0, 2**32), st.randoms(use_true_random=False))
+def test_scores_do_not_depend_on_the_order_of_rows(
+    n: int, seed: int, random: randomness.Random
+) -> None:
+    """But for the luck of the bootstrap's draws, and the last digits of sums."""
+    table = predictions(n, seed)
+    order = random.sample(range(n), n)
+    mixed = table.iloc[order]
+    kept, found = (
+        {k: v for k, v in evaluate(t, resamples=10).items() if k not in BOOTSTRAPPED}
+        for t in (table, mixed)
+    )
+    assert kept.keys() == found.keys()
+    for name, value in kept.items():
+        expected = value if isinstance(value, list | None) else pytest.approx(value, rel=1e-9)
+        if isinstance(value, list) and name != "notes":
+            expected = pytest.approx(value, rel=1e-9)
+        assert found[name] == expected, name
+    groups, of_mixed = (by_group(t).set_index("group") for t in (table, mixed))
+    for column in ("n", "mae_months", "rmse_months", "bias_months"):
+        pd.testing.assert_series_equal(groups[column], of_mixed[column])
+
+
+#: Intervals that come from a bootstrap.
+BOOTSTRAPPED = {
+    f"{score}_ci" for score in ("mae_months", "rmse_months", "bias_months", "r2", "lin_ccc")
+}
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(st.integers(0, 10**6), min_size=3, max_size=30, unique=True),
+    st.sampled_from(["", "hand-"]),
+    st.randoms(use_true_random=False),
+)
+def test_no_score_of_a_file_depends_on_the_order_of_its_rows(
+    ids: list[int], prefix: str, random: randomness.Random
+) -> None:
+    """Bootstraps included, to the last digit."""
+    table = predictions(len(ids)).assign(id=[f"{prefix}{number}" for number in ids])
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for order in (range(len(ids)), random.sample(range(len(ids)), len(ids))):
+            table.iloc[list(order)].to_csv(Path(folder) / "table.csv", index=False)
+            read = read_predictions(Path(folder) / "table.csv")
+            found.append((evaluate(read), calibration(read).to_dict(), by_group(read).to_dict()))
+    assert repr(found[0]) == repr(found[1])

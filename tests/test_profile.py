@@ -187,6 +187,11 @@ def test_a_profile_by_its_path(tmp_path: Path) -> None:
         ({"cohort": 40}, "cohort"),
         ({"cohort": PHANTOM, "parameters": ["epochs"]}, "parameters"),
         ({"cohort": PHANTOM, "notebooks": {"04_xception": 3}}, "04_xception"),
+        ({"cohort": PHANTOM, "parameters": {1: 2, "epochs": 3}}, "KEY: VALUE"),
+        ({1: 2, "cohort": PHANTOM}, "cohort is needed"),
+        ({"cohort": PHANTOM, "title": ["a"]}, "title: ['a']"),
+        ({"cohort": PHANTOM, "weights": {"a": 1}}, "weights: {'a': 1}"),
+        ({"cohort": None}, "source None"),
     ],
     ids=str,
 )
@@ -196,6 +201,69 @@ def test_a_profile_that_cannot_be_meant_is_refused(
     with pytest.raises(InputError) as caught:
         settings(profile=written(tmp_path, content))
     assert words in str(caught.value)
+
+
+#: YAML that would run, build objects, raise something else, or stand for gigabytes.
+CRAFTED = {
+    "a call": "!!python/object/apply:os.system ['touch owned']",
+    "an object": "!!python/object:boneage_lib.report.run.Run {}",
+    "a name": "!!python/name:os.system ''",
+    "a module": "!!python/module:os ''",
+    "an alias": "[&a [1, 1], *a]",
+    "a merge": "{a: &a {b: 1}, <<: *a}",
+    "30 February": "2001-02-30",
+    "no number": "!!int ''",
+    "no truth": "!!bool maybe",
+    "no time": "!!timestamp noon",
+    "a list as a key": "{[1]: 2}",
+    "depth": "[" * 1500,
+    "many digits": "1" * 5000,
+    "an end": "\0",
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+@pytest.mark.parametrize("place", ["profile", "title", "setting", "override"])
+def test_yaml_that_is_more_than_values_is_refused(
+    case: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = CRAFTED[case]
+    forms = {
+        "profile": text,
+        "title": f"cohort: {{source: phantom}}\ntitle: {text}\n",
+        "setting": f"cohort: {{source: phantom}}\nparameters:\n  schedule: {text}\n",
+        "override": "cohort: {source: phantom}\n",
+    }
+    profile = written(tmp_path, forms[place])
+    with pytest.raises(InputError) as caught:
+        settings(*([f"schedule={text}"] if place == "override" else []), profile=profile)
+    assert len(str(caught.value)) < 20_000
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"], "and nothing was run"
+
+
+def test_a_profile_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\x00title: x")
+    with pytest.raises(InputError, match="mine.yaml cannot be read as text"):
+        load_profile(str(tmp_path / "mine.yaml"), ROOT)
+
+
+def test_a_notebook_without_settings_of_its_own_has_none(tmp_path: Path) -> None:
+    found = settings(
+        profile=written(tmp_path, {"cohort": PHANTOM, "notebooks": {TRAINING[0]: None}})
+    )
+    assert not any(found["notebooks"].values())
+
+
+def test_a_number_too_large_for_a_float_is_no_float() -> None:
+    with pytest.raises(InputError, match="learning_rate"):
+        settings("learning_rate=" + "9" * 400)
+
+
+@pytest.mark.parametrize("code", ["__import__('os').abort()", "1); raise SystemExit #", "{x!r}"])
+def test_code_given_for_a_parameter_is_text(code: str) -> None:
+    found = settings(f"10_real_radiographs.study={code!r}")["notebooks"]
+    assert found["10_real_radiographs"] == {"study": code}
 
 
 @pytest.mark.parametrize("count", [0, 2])

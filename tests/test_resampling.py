@@ -124,6 +124,14 @@ def test_months_survive_the_way_to_z_and_back(fitted: list[float], months: list[
     np.testing.assert_allclose(back, months, atol=1e-6)
 
 
+@given(st.floats(0, 240), st.floats(0.5, 120), st.lists(st.floats(-50, 50), max_size=20))
+def test_z_scores_survive_the_way_to_months_and_back(
+    mean: float, std: float, z: list[float]
+) -> None:
+    normalizer = AgeNormalizer(mean, std)
+    np.testing.assert_allclose(normalizer.to_z(normalizer.to_months(np.array(z))), z, atol=1e-9)
+
+
 def test_fitted_ages_get_mean_zero_and_deviation_one() -> None:
     fitted = np.array([12.0, 60.0, 120.0, 228.0])
     normalizer = AgeNormalizer.fit(fitted)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random as randomness
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +13,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from boneage_lib.data.cohort import Cohort
+from boneage_lib.data.cohort import SPLITS, Cohort
 from boneage_lib.data.decoding import decode
 from boneage_lib.data.rsna import prepare, report
 from boneage_lib.errors import InputError
@@ -261,6 +265,28 @@ def test_tables_as_spreadsheets_leave_them(tmp_path: Path, rewrite: Callable[[st
     assert prepare(source, tmp_path / "out", SIZE).checksum == plain.checksum
 
 
+@settings(max_examples=10)
+@given(st.randoms(use_true_random=False), st.integers(0, 2**32))
+def test_splits_ignore_the_order_of_files_and_of_rows(random: randomness.Random, seed: int) -> None:
+    files = training_set()
+    header, *rows = files[f"{FOLDER}.csv"].decode().splitlines()
+    mixed = random.sample(list(files), len(files))
+    rows = random.sample(rows, len(rows))
+    shuffled = {name: files[name] for name in mixed}
+    shuffled[f"{FOLDER}.csv"] = "\n".join([header, *rows]).encode()
+    cohorts = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, own in enumerate((files, shuffled)):
+            source = Path(folder) / f"{number}.zip"
+            source.write_bytes(zipped(own))
+            cohorts.append(prepare(source, Path(folder) / f"out{number}", SIZE, seed))
+        first, second = cohorts
+        assert first.labels.equals(second.labels) and first.checksum == second.checksum
+        assert brightness_by_id(second) == {i: i for i in range(1, 41)}
+        taken = [set(first.labels["id"].iloc[first.rows(split)]) for split in SPLITS]
+        assert sum(map(len, taken)) == len(set.union(*taken)) == 40, "no id in two splits"
+
+
 def test_progress_counts_every_radiograph(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     prepare(
@@ -299,6 +325,14 @@ BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
     "id twice": (
         {f"{FOLDER}.csv": (training_labels(range(1, 41)) + "7,100,True\n").encode()},
         r"1 ids appear more than once, the first: \[7\]",
+    ),
+    "id in two sets": (
+        {"test.csv": b"Case ID,Sex,Ground truth bone age (months)\n7,M,100\n"},
+        rf"{FOLDER}.csv and test.csv: 1 ids appear more than once, the first: \[7\]",
+    ),
+    "row too long": (
+        {f"{FOLDER}.csv": b"id,boneage,male\n1,12,True,left\n"},
+        "has a row with more cells than columns, which begins with '1'",
     ),
     "id not a number": ({f"{FOLDER}.csv": b"id,boneage,male\nhand,12,True\n"}, "the id 'hand'"),
     "age missing": ({f"{FOLDER}.csv": b"id,boneage,male\n1,,True\n"}, "id 1 boneage=''"),
@@ -343,7 +377,7 @@ BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
     ),
     "table that inflates past the bound": (
         {f"{FOLDER}.csv": None, "all.zip": zipped({"train.csv": bytes(65 * 2**20)})},
-        r"train.csv has 68,157,440 bytes; expected at most 67,108,864",
+        r"train.csv has 68,157,440 bytes; expected at most 8,388,608",
     ),
     "damaged zip": ({"more.zip": b"PK\x03\x04 and then nothing"}, "more.zip is not a complete zip"),
     "member above": ({"more.zip": zipped({"../1.png": b""})}, "member named '../1.png'"),

@@ -18,6 +18,7 @@ from boneage_lib.errors import InputError
 MAX_PIXELS = 2**25  # RSNA's largest radiographs have about 3,000 pixels a side, 9 million in all
 NAMED = 10  # how many unreadable files an error names
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER = b"\x00\x00\x00\rIHDR"
 PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
 # What a thread takes on at once: enough that handing out work costs nothing beside it.
 _BATCH_BYTES = 2**21
@@ -65,9 +66,10 @@ def decode(content: bytes, size: int) -> tuple[np.ndarray, Original]:
 
 def _read_png(content: bytes) -> tuple[np.ndarray, Original]:
     """Grey samples, uint8 or uint16 (height, width), and what the file was."""
-    if len(content) < 33:
+    if len(content) < 33 or content[8:16] != PNG_HEADER:
         raise InputError("cut off or damaged")
-    # The header holds width and height, so that a huge image is refused before it is unpacked.
+    # The header, always the first chunk, holds width and height, so that a huge image is refused
+    # before it is unpacked.
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
     if width * height > MAX_PIXELS:
         raise InputError(f"too large ({width} × {height}; at most {MAX_PIXELS:,} pixels)")

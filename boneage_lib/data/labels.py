@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
+import warnings
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from boneage_lib.data.sources import TABLE_SUFFIXES, Entry
-from boneage_lib.errors import InputError
+from boneage_lib.data.sources import TABLE_SUFFIXES, Entry, read_member
+from boneage_lib.errors import InputError, printable
 
 OLDEST_MONTHS = 240.0
+# RSNA's largest label table has 12,611 rows of three columns in 180 kB. A file of a few megabytes
+# can have millions of columns, and a workbook of a few bytes a cell in row 999,999,999.
+MAX_TABLE_BYTES = 8 * 2**20
+MAX_ROWS = 50_000
+MAX_COLUMNS = 100
 # A workbook is a zip: its unpacked size is bounded before anything parses it.
-MAX_WORKBOOK_BYTES = 64 * 2**20
+MAX_WORKBOOK_BYTES = 4 * 2**20
+MAX_NAME = 80  # letters of a column's name that are told
 FEMALE = {"f": 1, "female": 1, "m": 0, "male": 0}
 MALE_COLUMN = {"true": 0, "1": 0, "false": 1, "0": 1}
 
@@ -125,37 +135,116 @@ def _expected_columns() -> str:
 
 def _read_cells(entry: Entry) -> pd.DataFrame:
     """Every cell as text without surrounding blanks, blank rows dropped, header in lower case."""
+    if entry.n_bytes > MAX_TABLE_BYTES:
+        raise InputError(
+            f"{entry.path} has {entry.n_bytes:,} bytes; expected at most {MAX_TABLE_BYTES:,} of a "
+            "label table. Take it away if it is none."
+        )
     content = entry.read()
     try:
-        if entry.suffix == ".xlsx":
-            with zipfile.ZipFile(io.BytesIO(content)) as parts:
-                if sum(part.file_size for part in parts.infolist()) > MAX_WORKBOOK_BYTES:
-                    raise InputError(f"{entry.path} is larger than any label table; unpack it.")
-            table = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
-        else:
-            text = content.decode("utf-8-sig")
-            header = text.lstrip().partition("\n")[0]
-            separator = max(",;\t", key=header.count)
-            table = pd.read_csv(
-                io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False
-            )
-            if separator != ",":
-                table = table.apply(lambda cells: cells.str.replace(",", "."))
-    except InputError:
-        raise
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        read = _rows_of_workbook if entry.suffix == ".xlsx" else _rows_of_text
+        rows = _bounded(read(content))
+    except Exception as error:  # openpyxl raises whatever a damaged workbook leads it into
         raise InputError(
-            f"{entry.path} cannot be read as a table ({error}). Download it again, or take it away."
+            f"{entry.path} cannot be read as a table ({printable(str(error))}). Download it again, "
+            "or take it away."
         ) from error
-    table = table.fillna("").astype(str).apply(lambda cells: cells.str.strip())
-    table.columns = [" ".join(str(column).lower().split()) for column in table]
-    if not table.columns.is_unique:
+    names = [" ".join(name.lower().split())[:MAX_NAME] for name in rows[0]]
+    names = [printable(name) or f"unnamed {number}" for number, name in enumerate(names, start=1)]
+    if len(set(names)) < len(names):
         raise InputError(
-            f"{entry.path} has a column twice: {', '.join(table.columns)}. Remove the one too many."
+            f"{entry.path} has a column twice: {', '.join(names)}. Remove the one too many."
         )
-    blank = (table == "").all(axis=1).to_numpy(dtype=bool)
-    filled: pd.DataFrame = table.loc[~blank]
-    return filled
+    if longer := next((row for row in rows if len(row) > len(names)), None):
+        raise InputError(
+            f"{entry.path} has a row with more cells than columns, which begins with "
+            f"{longer[0]!r}. Correct or remove the row."
+        )
+    filled = [row + [""] * (len(names) - len(row)) for row in rows[1:]]
+    return pd.DataFrame(filled, columns=names, dtype=str)
+
+
+def _bounded(rows: Iterator[list[str]]) -> list[list[str]]:
+    """Rows that hold anything, without surrounding blanks or empty cells at the end.
+
+    Raises:
+        ValueError: nothing in any row, or more rows or columns than a label table has.
+    """
+    kept: list[list[str]] = []
+    for row in rows:
+        cells = [cell.strip() for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells:
+            continue
+        kept.append(cells)
+        if len(kept) > MAX_ROWS or len(cells) > MAX_COLUMNS:
+            raise ValueError(
+                f"more than {MAX_ROWS:,} rows or {MAX_COLUMNS} columns, as no label table has"
+            )
+    if not kept:
+        raise ValueError("it is empty")
+    return kept
+
+
+def _rows_of_text(content: bytes) -> Iterator[list[str]]:
+    # Universal line ends, as spreadsheets of all systems write them.
+    text = content.decode("utf-8-sig")
+    header = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
+    separator = max(",;\t", key=header.count)
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
+    for number, row in enumerate(rows):
+        decimal_comma = number and separator != ","
+        yield [cell.replace(",", ".") for cell in row] if decimal_comma else row
+
+
+def _rows_of_workbook(content: bytes) -> Iterator[list[str]]:
+    """Rows of the first sheet, as far as a label table reaches."""
+    # openpyxl takes a while to load, and few have workbooks.
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and forms, of no effect on cells
+        workbook = load_workbook(_repacked(content), read_only=True, data_only=True)
+        try:
+            yield from (
+                [_text_of(value) for value in row]
+                for row in workbook.worksheets[0].iter_rows(
+                    max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS + 1, values_only=True
+                )
+                if row.count(None) < len(row)
+            )
+        finally:
+            workbook.close()
+
+
+def _repacked(content: bytes) -> io.BytesIO:
+    """The same workbook, each part as large as it says: openpyxl takes whatever is packed there."""
+    parts: dict[str, bytes] = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > MAX_WORKBOOK_BYTES:
+            raise ValueError(f"more than {MAX_WORKBOOK_BYTES:,} bytes when unpacked")
+        for member in members:
+            part = parts[member.filename] = read_member(archive, member)
+            # Where entities could be defined that stand for more text than there is; in UTF-16,
+            # every other byte is zero. No spreadsheet writes any.
+            if b"<!DOCTYPE" in part.replace(b"\0", b""):
+                raise ValueError("a document type in a workbook")
+    repacked = io.BytesIO()
+    with zipfile.ZipFile(repacked, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return repacked
+
+
+def _text_of(value: Any) -> str:
+    """A cell as spreadsheets show it: 201.0 is 201."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def _ids(cells: pd.Series, name: str) -> list[int]:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from boneage_lib.errors import InputError
+from boneage_lib.errors import InputError, printable
 
 IMAGE_SUFFIXES = (".png", ".dcm", ".dicom")
 TABLE_SUFFIXES = (".csv", ".xlsx")
@@ -27,7 +27,11 @@ DEEPEST_ARCHIVE = 2
 # A native RSNA radiograph has 1 to 1.5 MB; the bound keeps a crafted member out of memory.
 MAX_FILE_BYTES = 64 * 2**20
 MAX_NESTED_ARCHIVE_BYTES = 4 * 2**30
-MAX_MEMBERS = 500_000
+# RSNA's whole download has 10 GB. Zips that were compressed again are unpacked to the disk.
+MAX_UNPACKED_BYTES = 16 * 2**30
+MAX_MEMBERS = 200_000
+# A zip's list of members is read at once and takes ten times its size in memory; RSNA's has 1 MB.
+MAX_DIRECTORY_BYTES = 16 * 2**20
 # What a damaged or unusual zip raises while one of its members is read.
 DAMAGED = (
     zipfile.BadZipFile,
@@ -35,8 +39,12 @@ DAMAGED = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
+    OverflowError,
     struct.error,
 )
+# What RSNA and Kaggle use. Of others, zipfile unpacks all that there is, whatever size is told.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class Entry:
     """One file of a source.
 
     Attributes:
-        path: where it lies, relative to the source, with slashes; a zip counts as a folder.
+        path: where it lies, relative to the source, with slashes; a zip counts as a folder. Fit
+            to be printed, see `boneage_lib.errors.printable`.
         n_bytes: its size when read, bytes.
         archives: how many zips it lies in, 0 for an ordinary file.
         load: gives its content.
@@ -82,6 +91,8 @@ class Entry:
             )
         try:
             return self.load()
+        except InputError:
+            raise
         except (OSError, *DAMAGED) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise InputError(f"{self.path} cannot be read: {reason}.") from error
@@ -105,10 +116,11 @@ def open_source(source: str | Path) -> Iterator[list[Entry]]:
             "Check the path."
         )
     with ExitStack() as stack:
+        archives = _Archives(stack)
         if source.is_dir():
-            entries = list(_walk_folder(source, stack))
+            entries = list(_walk_folder(source, archives))
         elif source.is_file() and zipfile.is_zipfile(source):
-            entries = list(_walk_archive(source.open("rb"), "", 1, stack))
+            entries = list(archives.walk(_opened(source), "", 1))
         else:
             raise InputError(
                 f"{source} is neither a folder nor a complete zip; expected RSNA's download or "
@@ -117,7 +129,7 @@ def open_source(source: str | Path) -> Iterator[list[Entry]]:
         yield sorted(entries, key=lambda entry: entry.path)
 
 
-def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
+def _walk_folder(root: Path, archives: _Archives) -> Iterator[Entry]:
     # Data sets are often linked into place, so links are followed, each folder once.
     visited: set[Path] = set()
     waiting = [""]
@@ -132,7 +144,8 @@ def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
                 children = sorted(scan, key=lambda child: child.name)
         except OSError as error:
             raise InputError(
-                f"{folder} cannot be listed: {error.strerror}. Check its permissions."
+                f"{printable(str(folder))} cannot be listed: {error.strerror}. Check its "
+                "permissions."
             ) from error
         for child in children:
             relative = f"{inside}/{child.name}" if inside else child.name
@@ -142,10 +155,10 @@ def _walk_folder(root: Path, stack: ExitStack) -> Iterator[Entry]:
             if child.is_dir():
                 waiting.append(relative)
             elif suffix in READ_SUFFIXES and child.is_file():
-                yield Entry(relative, child.stat().st_size, 0, partial(_read_file, child.path))
+                load = partial(_read_file, child.path)
+                yield Entry(printable(relative), child.stat().st_size, 0, load)
             elif suffix == ".zip" and child.is_file():
-                path = Path(child.path)
-                yield from _walk_archive(path.open("rb"), relative, 1, stack)
+                yield from archives.walk(_opened(Path(child.path)), printable(relative), 1)
 
 
 def _suffix(path: str) -> str:
@@ -157,38 +170,137 @@ def _read_file(path: str) -> bytes:
         return file.read()
 
 
-def _walk_archive(file: BinaryIO, inside: str, depth: int, stack: ExitStack) -> Iterator[Entry]:
-    """Entries of the zip ``file``, which is closed with ``stack``; ``inside`` is its own path."""
-    stack.callback(file.close)
-    called = inside or "The zip"
+def _opened(path: Path) -> BinaryIO:
     try:
-        archive = stack.enter_context(zipfile.ZipFile(file))
-    except (OSError, ValueError, *DAMAGED) as error:
+        return path.open("rb")
+    except OSError as error:
         raise InputError(
-            f"{called} is not a complete zip ({error}). Download it again, or take it away."
+            f"{printable(str(path))} cannot be read: {error.strerror}. Check its permissions."
         ) from error
-    if len(archive.infolist()) > MAX_MEMBERS:
-        raise InputError(f"{called} has more than {MAX_MEMBERS:,} members; expected RSNA's 12,611.")
-    for member in archive.infolist():
-        within = _safe_member_path(member.filename, called)
-        if member.is_dir() or _is_clutter(within) or stat.S_ISLNK(member.external_attr >> 16):
-            continue
-        path = f"{inside}/{within}" if inside else str(within)
-        suffix = _suffix(path)
-        if suffix not in (*READ_SUFFIXES, ".zip"):
-            continue
-        if member.flag_bits & 1:
-            raise InputError(f"{called} is encrypted; expected a zip without a password.")
-        if suffix != ".zip":
-            yield Entry(path, member.file_size, depth, partial(archive.read, member))
-        elif depth < DEEPEST_ARCHIVE:
-            nested = _open_nested(archive, member, path)
-            yield from _walk_archive(nested, path, depth + 1, stack)
-        else:
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's content: as many bytes as the zip says, however many are packed there.
+
+    Raises:
+        InputError: packed by a method other than `METHODS`.
+    """
+    check_method(member)
+    # Asked for everything, zipfile unpacks up to 2 GiB before it looks at the size.
+    with archive.open(member) as packed:
+        return packed.read(member.file_size)
+
+
+def check_method(member: zipfile.ZipInfo) -> None:
+    """Raise InputError unless a member is stored or deflated."""
+    if member.compress_type not in METHODS:
+        raise InputError(
+            f"{printable(member.filename)} is packed by method {member.compress_type}; expected "
+            "stored or deflated. Pack the zip again."
+        )
+
+
+class _Archives:
+    """The zips of a source, which stay open with ``stack``, and how much of them was unpacked."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack, self._unpacked = stack, 0
+
+    def walk(self, file: BinaryIO, inside: str, depth: int) -> Iterator[Entry]:
+        """Entries of the zip ``file``; ``inside`` is its own path."""
+        self._stack.callback(file.close)
+        called = inside or "The zip"
+        try:
+            _check_directory(file, called)
+            archive = self._stack.enter_context(zipfile.ZipFile(file))
+        except InputError:
+            raise
+        except (OSError, *DAMAGED) as error:
             raise InputError(
-                f"{path} is a zip inside {depth} others; expected at most {DEEPEST_ARCHIVE} zips "
-                "around a file. Unpack the outer one first."
+                f"{called} is not a complete zip ({error}). Download it again, or take it away."
+            ) from error
+        if len(archive.infolist()) > MAX_MEMBERS:
+            raise InputError(
+                f"{called} has more than {MAX_MEMBERS:,} members; expected RSNA's 12,611."
             )
+        for member in archive.infolist():
+            within = _safe_member_path(member.filename, called)
+            if member.is_dir() or _is_clutter(within) or stat.S_ISLNK(member.external_attr >> 16):
+                continue
+            path = printable(f"{inside}/{within}" if inside else str(within))
+            suffix = _suffix(path)
+            if suffix not in (*READ_SUFFIXES, ".zip"):
+                continue
+            if member.flag_bits & 1:
+                raise InputError(f"{called} is encrypted; expected a zip without a password.")
+            if suffix != ".zip":
+                yield Entry(path, member.file_size, depth, partial(read_member, archive, member))
+            elif depth < DEEPEST_ARCHIVE:
+                yield from self.walk(self._open_nested(archive, member, path), path, depth + 1)
+            else:
+                raise InputError(
+                    f"{path} is a zip inside {depth} others; expected at most {DEEPEST_ARCHIVE} "
+                    "zips around a file. Unpack the outer one first."
+                )
+
+    def _open_nested(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str
+    ) -> BinaryIO:
+        """A seekable file over a zip that lies in another zip."""
+        if member.file_size > MAX_NESTED_ARCHIVE_BYTES:
+            raise InputError(f"{path} has {member.file_size:,} bytes; unpack the outer zip first.")
+        outer = archive.fp
+        try:
+            if member.compress_type == zipfile.ZIP_STORED and isinstance(outer, io.BufferedReader):
+                with archive.open(member):
+                    pass  # zipfile compares the local header with the directory here
+                header = os.pread(outer.fileno(), 30, member.header_offset)
+                start = member.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
+                window = _Window(outer, start, member.file_size)
+                return cast(BinaryIO, io.BufferedReader(window))
+            self._unpacked += member.file_size
+            if self._unpacked > MAX_UNPACKED_BYTES:
+                raise InputError(
+                    f"The zips up to {path} have {self._unpacked:,} bytes; expected at most "
+                    f"{MAX_UNPACKED_BYTES:,}. Unpack the outer zips first."
+                )
+            unnamed = tempfile.TemporaryFile()  # noqa: SIM115, closed with the source
+            self._stack.callback(unnamed.close)
+            check_method(member)
+            with archive.open(member) as packed:
+                shutil.copyfileobj(packed, unnamed, 2**20)
+        except InputError:
+            raise
+        except (OSError, *DAMAGED) as error:
+            raise InputError(f"{path} cannot be read: {error}. Download it again.") from error
+        return cast(BinaryIO, unnamed)
+
+
+def _check_directory(file: BinaryIO, called: str) -> None:
+    """Refuse a zip whose list of members is huge before all of it is read."""
+    size = file.seek(0, os.SEEK_END)
+    tail = file.seek(max(0, size - 22 - 2**16 - 20 - 56))  # the longest comment, and zip64's ends
+    end = file.read()
+    # Every record that could be taken for the last one counts, so that none is hidden.
+    sizes = [
+        number
+        for mark, form, offset in ((b"PK\x05\x06", "<L", 12), (b"PK\x06\x06", "<Q", 40))
+        for (number,) in _numbers(end, mark, form, offset)
+        if number <= tail + len(end)  # larger than the file: damaged, or told by the other record
+    ]
+    if max(sizes, default=0) > MAX_DIRECTORY_BYTES:
+        raise InputError(
+            f"{called} has a list of members of {max(sizes):,} bytes; expected at most "
+            f"{MAX_DIRECTORY_BYTES:,}. Do not trust this file: download it again from its source."
+        )
+
+
+def _numbers(content: bytes, mark: bytes, form: str, offset: int) -> Iterator[tuple[int]]:
+    """The number at ``offset`` after each place where ``mark`` stands."""
+    at = content.find(mark)
+    while at >= 0 and at + offset + struct.calcsize(form) <= len(content):
+        yield cast(tuple[int], struct.unpack_from(form, content, at + offset))
+        at = content.find(mark, at + 1)
 
 
 def _safe_member_path(name: str, called: str) -> PurePosixPath:
@@ -204,27 +316,6 @@ def _safe_member_path(name: str, called: str) -> PurePosixPath:
 def _is_clutter(path: PurePosixPath) -> bool:
     """True for what file managers leave behind: ``.DS_Store``, ``._1377.png``, ``__MACOSX/``."""
     return path.name.startswith(".") or "__MACOSX" in path.parts
-
-
-def _open_nested(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> BinaryIO:
-    """A seekable file over a zip that lies in another zip."""
-    if member.file_size > MAX_NESTED_ARCHIVE_BYTES:
-        raise InputError(f"{path} has {member.file_size:,} bytes; unpack the outer zip first.")
-    outer = archive.fp
-    try:
-        if member.compress_type == zipfile.ZIP_STORED and isinstance(outer, io.BufferedReader):
-            with archive.open(member):
-                pass  # zipfile compares the local header with the directory here
-            header = os.pread(outer.fileno(), 30, member.header_offset)
-            start = member.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
-            window = _Window(outer, start, member.file_size)
-            return cast(BinaryIO, io.BufferedReader(window))
-        unnamed = tempfile.TemporaryFile()  # noqa: SIM115, closed with the source
-        with archive.open(member) as packed:
-            shutil.copyfileobj(packed, unnamed, 2**20)
-    except (OSError, *DAMAGED) as error:
-        raise InputError(f"{path} cannot be read: {error}. Download it again.") from error
-    return cast(BinaryIO, unnamed)
 
 
 class _Window(io.RawIOBase):

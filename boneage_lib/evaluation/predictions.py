@@ -26,13 +26,15 @@ _ENOUGH, _SPREAD = 3, 5.0
 def read_predictions(path: str | Path, infants: bool = False) -> pd.DataFrame:
     """Read and check a prediction table from a CSV file; raises InputError naming the file.
 
+    Rows come by ascending id, so that no score or interval depends on the order in the file.
+
     Args:
         path: a CSV file with the columns that `validate_predictions` asks for.
         infants: see `validate_predictions`.
     """
     try:
         # Round-trip parsing, so that a table read back gives the very numbers it was written from.
-        return validate_predictions(
+        table = validate_predictions(
             pd.read_csv(path, float_precision="round_trip"), infants=infants
         )
     except FileNotFoundError:
@@ -41,6 +43,14 @@ def read_predictions(path: str | Path, infants: bool = False) -> pd.DataFrame:
         raise InputError(f"{path} is not a readable CSV file: {error}.") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    numbers = pd.api.types.is_numeric_dtype(table["id"])
+    # Bootstraps draw rows by their place.
+    return table.sort_values(
+        "id",
+        kind="stable",
+        key=None if numbers else lambda ids: ids.astype(str),
+        ignore_index=True,
+    )
 
 
 def validate_predictions(

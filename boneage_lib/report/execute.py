@@ -19,7 +19,7 @@ from boneage_lib.data.whole_files import explained, written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.report.made import write_made
 from boneage_lib.report.outputs import FOLDER
-from boneage_lib.report.profile import notebook_parameters
+from boneage_lib.report.profile import notebook_parameters, typed
 from boneage_lib.report.telling import told_progress
 
 #: Quiet and repeatable: no C++ log lines in the output, no GPU memory taken at once.
@@ -47,12 +47,14 @@ def execute(
     Args:
         source: notebooks/NN_name.py, percent format.
         out: where the executed notebook goes.
-        parameters: by name; names that its parameters cell lacks are refused.
+        parameters: by name; names that its parameters cell lacks are refused, and so are values of
+            another type than its defaults.
         root: folder to run in, so that relative paths count from the project's root.
         outputs: folder that gets figures and tables as files; see `boneage_lib.report.outputs`.
 
     Raises:
-        InputError: an unknown parameter; a disk that is full or may not be written.
+        InputError: an unknown parameter, or a value of another type; a disk that is full or may
+            not be written.
         NotebookFailed: a cell raised; names notebook, cell and cause, and the kept notebook.
     """
     known = notebook_parameters(source)
@@ -60,6 +62,9 @@ def execute(
         raise InputError(
             f"{source.stem} has no parameters {sorted(unknown)}; it has {', '.join(known)}."
         )
+    parameters = {
+        key: typed(source.stem, key, value, known[key]) for key, value in parameters.items()
+    }
     failed = out.with_name(f"{out.stem}.failed.ipynb")
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
     REAL_STUDY,
+    as_code,
+    as_words,
     data_line,
     study_metrics,
     testable,
@@ -74,7 +76,7 @@ def front_page(run: Run) -> str:
         bases = "random" if data["weights"] == "random" else "ImageNet-pretrained"
         lines += [CHECK.format(what=f"**{kind} radiographs** with **{bases} bases**")]
     lines += [
-        f"Profile `{settings['profile']}`: {data_line(data)}. Base weights: "
+        f"Profile {as_code(settings['profile'])}: {as_words(data_line(data))}. Base weights: "
         f"{_checkpoints(measured)}. When it was made, by which code and on what machine stands "
         "under {doc}`provenance`.",
         "",
@@ -148,4 +150,4 @@ def _seeds(found: dict[str, Any]) -> str:
 
 def _checkpoints(measured: dict[str, Any]) -> str:
     found = {item["checkpoint"] for item in measured["bases"].values()}
-    return "; ".join(sorted(found))
+    return as_words("; ".join(sorted(found)))

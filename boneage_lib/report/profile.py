@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ COHORT_PARAMETERS = ("n", "size", "variation")
 TOP_KEYS = {"title", "cohort", "weights", "parameters", "notebooks"}
 #: Set for every notebook by the run itself.
 RUN_PARAMETERS = ("run_dir", "weights")
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80
 
 
 def notebook_parameters(source: Path) -> dict[str, Any]:
@@ -64,27 +67,72 @@ def load_profile(name: str, root: Path) -> dict[str, Any]:
         known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
         raise InputError(f"Found no profile {name!r}; expected one of {known}, or a .yaml file.")
     try:
-        profile = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name} is not readable YAML: {error}") from None
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} cannot be read as text: {error}.") from None
+    profile = plain_yaml(text, path.name)
     if not isinstance(profile, dict) or set(profile) - TOP_KEYS or "cohort" not in profile:
         raise InputError(
             f"{path.name}: expected the keys {', '.join(sorted(TOP_KEYS))} (cohort is needed); "
-            f"found {sorted(profile) if isinstance(profile, dict) else profile!r}."
+            f"found {told(list(profile) if isinstance(profile, dict) else profile)}."
         )
-    sections = {key: profile.get(key) or {} for key in ("cohort", "parameters", "notebooks")}
-    sections |= {f"notebooks: {key}": v or {} for key, v in dict(sections["notebooks"]).items()}
-    for key, section in sections.items():
-        if not isinstance(section, dict):
-            raise InputError(f"{path.name}: found {key}: {section!r}; expected KEY: VALUE lines.")
+
+    def section(key: str, found: Any) -> dict[str, Any]:
+        if found is None:
+            return {}
+        if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+            raise InputError(f"{path.name}: found {key}: {told(found)}; expected KEY: VALUE lines.")
+        return dict(found)
+
+    def words(key: str, default: str) -> str:
+        found = profile.get(key, default)
+        if not isinstance(found, str):
+            raise InputError(f"{path.name}: found {key}: {told(found)}; expected text.")
+        return found
+
+    notebooks = section("notebooks", profile.get("notebooks"))
     return {
         "profile": path.stem,
-        "title": profile.get("title", path.stem),
-        "cohort": dict(profile["cohort"]),
-        "weights": str(profile.get("weights", "random")),
-        "parameters": dict(profile.get("parameters") or {}),
-        "notebooks": {key: dict(value) for key, value in (profile.get("notebooks") or {}).items()},
+        "title": words("title", path.stem),
+        "cohort": section("cohort", profile["cohort"]),
+        "weights": words("weights", "random"),
+        "parameters": section("parameters", profile.get("parameters")),
+        "notebooks": {k: section(f"notebooks: {k}", own) for k, own in notebooks.items()},
     }
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML's safe loader without aliases, of which a few lines stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.YAMLError(f"found an alias in line {mark.line + 1}; write out what it names")
+        return super().compose_node(parent, index)
+
+
+def plain_yaml(text: str, what: str) -> Any:
+    """YAML read as plain values: text, numbers, lists and mappings, never objects or code.
+
+    Args:
+        text: YAML.
+        what: it is, for the error.
+
+    Raises:
+        InputError: no YAML, or tags such as ``!!python/object`` that stand for more than values.
+    """
+    try:
+        return _Plain(text).get_single_data()
+    except Exception as error:  # 30 February is a ValueError, `!!bool 3` a KeyError
+        raise InputError(
+            f"{what} is not readable YAML: {error}. Expected plain values: text, numbers, lists "
+            "and KEY: VALUE lines."
+        ) from None
+
+
+def told(value: Any) -> str:
+    """A value in an error, its long parts left out."""
+    return _SHORT.repr(value)
 
 
 def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[str, Any]:
@@ -107,7 +155,7 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
         key, separator, text = override.partition("=")
         if not separator:
             raise InputError(f"Found -p {override!r}; expected KEY=VALUE.")
-        value = yaml.safe_load(text)
+        value = plain_yaml(text, f"-p {override}")
         notebook, dot, parameter = key.partition(".")
         if key in COHORT_PARAMETERS:
             cohort[key] = value
@@ -138,7 +186,7 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
             )
         chosen = {**{k: v for k, v in shared.items() if k in defaults}, **own.get(name, {})}
         resolved[name] = {
-            key: _typed(name, key, value, defaults[key]) for key, value in chosen.items()
+            key: typed(name, key, value, defaults[key]) for key, value in chosen.items()
         }
     return {
         "profile": profile["profile"],
@@ -149,13 +197,24 @@ def resolve(profile: dict[str, Any], overrides: list[str], root: Path) -> dict[s
     }
 
 
-def _typed(notebook: str, key: str, value: Any, default: Any) -> Any:
+def typed(notebook: str, key: str, value: Any, default: Any) -> Any:
+    """A parameter of the type of its default: a notebook gets values, and no code.
+
+    Args:
+        notebook: whose it is.
+        key: its name.
+        value: a whole number, or text that is a number, does for a float.
+        default: in the notebook's parameters cell.
+
+    Raises:
+        InputError: a value of another type.
+    """
     if isinstance(default, float) and isinstance(value, int | str) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             value = float(value)  # YAML reads 1e-3 as text
     if type(value) is not type(default):
         raise InputError(
-            f"{notebook}: found {key}={value!r}, a {type(value).__name__}; expected a "
+            f"{notebook}: found {key}={told(value)}, a {type(value).__name__}; expected a "
             f"{type(default).__name__} such as {default!r}."
         )
     return value
@@ -166,11 +225,12 @@ def _checked_cohort(cohort: dict[str, Any]) -> dict[str, Any]:
         wanted = COHORT_KEYS.get(key, ())
         if isinstance(value, bool) or not isinstance(value, wanted):
             raise InputError(
-                f"Found cohort setting {key}={value!r}; expected {', '.join(COHORT_KEYS)}."
+                f"Found cohort setting {key}={told(value)}; expected {', '.join(COHORT_KEYS)}."
             )
     if cohort.get("source") not in COHORT_SOURCES:
         raise InputError(
-            f"Found cohort source {cohort.get('source')!r}; expected {' or '.join(COHORT_SOURCES)}."
+            f"Found cohort source {told(cohort.get('source'))}; expected "
+            f"{' or '.join(COHORT_SOURCES)}."
         )
     defaults = {"n": 300, "size": 500, "seed": 0, "variation": 1.0, "maturity_noise": 6.0}
     return {**defaults, **cohort}

@@ -12,6 +12,7 @@ from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
 from boneage_lib.report.stamps import all_shown, anchor, settings_digest
+from boneage_lib.report.wording import as_code, as_words
 
 INTRODUCTION = """# What made each result
 
@@ -36,10 +37,10 @@ def provenance_page(run: Run) -> str:
         "",
         *_facts(
             {
-                "profile": f"`{settings['profile']}`: {settings['title']}",
-                "radiographs": f"{cohort['n']:,} {cohort['kind']}, {cohort['size']} px",
-                "data checksum (SHA-256)": f"`{cohort['checksum']}`",
-                "weights of the bases": f"`{_weights(settings['weights'])}`",
+                "profile": f"{as_code(settings['profile'])}: {as_words(settings['title'])}",
+                "radiographs": f"{cohort['n']:,} {as_words(cohort['kind'])}, {cohort['size']} px",
+                "data checksum (SHA-256)": as_code(cohort["checksum"]),
+                "weights of the bases": as_code(_weights(settings["weights"])),
             }
         ),
     ]
@@ -64,24 +65,26 @@ def _notebook(name: str, notebook: nbformat.NotebookNode, made: dict[str, Any]) 
         *_facts(
             {
                 "notebook": f"{{doc}}`../notebooks/{name}`",
-                "started": f"{made['started'][:16].replace('T', ' ')} UTC",
+                "started": as_words(f"{made['started'][:16].replace('T', ' ')} UTC"),
                 "duration": _seconds(made["seconds"]),
-                "seed": made["parameters"].get("seed", "none"),
-                "commit": f"`{made['commit']}`",
-                "device": f"{made['device']}; {made['processor']}",
-                "versions": f"Python {made['python']}, {versions}",
+                "seed": as_words(made["parameters"].get("seed", "none")),
+                "commit": as_code(made["commit"]),
+                "device": as_words(f"{made['device']}; {made['processor']}"),
+                "versions": as_words(f"Python {made['python']}, {versions}"),
                 f"settings ({settings_digest(made['parameters'])})": ", ".join(
-                    f"`{key} = {value!r}`" for key, value in parameters.items()
+                    as_code(f"{key} = {value!r}") for key, value in parameters.items()
                 ),
             }
         ),
     ]
     for found in all_shown(notebook):
+        # A figure's caption is Markdown of the notebook's own text, a table's is from its output.
+        caption = found.caption if found.kind == "figure" else as_words(found.caption)
         lines += [
             f"({anchor(name, found.cell)})=",
             "",
             f"Cell {found.cell}, {found.kind}, {_seconds(made['cell_seconds'][found.cell - 1])}: "
-            f"{found.caption}",
+            f"{caption}",
             "",
         ]
     return lines
@@ -91,9 +94,9 @@ def _title(notebook: nbformat.NotebookNode) -> str:
     return str(notebook.cells[0].source.splitlines()[0].removeprefix("# "))
 
 
-def _facts(facts: dict[str, Any]) -> list[str]:
-    rows = (f"| {key} | {str(value).replace('|', '&#124;')} |" for key, value in facts.items())
-    return ["| | |", "|---|---|", *rows, ""]
+def _facts(facts: dict[str, str]) -> list[str]:
+    rows = ((key, value.replace("|", r"\|")) for key, value in facts.items())
+    return ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows), ""]
 
 
 def _seconds(seconds: float) -> str:

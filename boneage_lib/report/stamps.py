@@ -93,13 +93,15 @@ def stamped(
 
 
 def _stamp(found: Shown, name: str, made: dict[str, Any], data: str, outputs: Path) -> str:
-    words = " · ".join(
-        [
-            f"notebook {name[:2]}, cell {found.cell}",
-            f"settings {settings_digest(made['parameters'])}",
-            f"data {data[:6]}",
-            f"commit {made['commit'][:7]}",
-        ]
+    words = html.escape(
+        " · ".join(
+            [
+                f"notebook {name[:2]}, cell {found.cell}",
+                f"settings {settings_digest(made['parameters'])}",
+                f"data {data[:6]}",
+                f"commit {made['commit'][:7]}",
+            ]
+        )
     )
     links = [f'<a href="../book/provenance.html#{anchor(name, found.cell)}">{words}</a>']
     links += [

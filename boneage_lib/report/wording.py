@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from boneage_lib.paper import published
@@ -56,3 +57,21 @@ def testable(data: dict[str, Any]) -> bool:
 def title(name: str) -> str:
     """A network's or ensemble's name in print."""
     return published.TITLES.get(name, name.replace("_", " "))
+
+
+def as_words(text: Any) -> str:
+    """Text that Markdown shows as it is, within a line: nothing in it is markup, HTML or a role.
+
+    For what comes from files and settings, such as a profile's title or a weight file's name.
+    """
+    line = re.sub(r"([\\`*_{}\[\]<>&~$])", r"\\\1", " ".join(str(text).split()))
+    return line.replace("|", "&#124;")  # a cell's end, even behind a backslash
+
+
+def as_code(text: Any) -> str:
+    """Text that Markdown shows as it is, as code, on one line."""
+    line = " ".join(str(text).split())
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if line[:1] == "`" or line[-1:] == "`" or not line else ""
+    return f"{fence}{space}{line}{space}{fence}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -28,17 +29,29 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent:
         caption: a sentence with the units.
         decimals: decimals of fractional columns; by default as many as they have, up to four.
         absent: a sentence that stands in place of a table without rows.
+
+    Returns:
+        A styler whose text is escaped: a label or the name of a file never becomes markup.
     """
     if absent and len(table) == 0:
         return Markdown(absent)
     table = table.rename(columns=in_print, index=in_print)
     table = table.rename_axis(index=in_print, columns=in_print)
-    forms: dict[Any, Any] = {}
+    forms: dict[Any, Any] = dict.fromkeys(table.columns, _as_text)
     for name in table.columns:
         if pd.api.types.is_float_dtype(table[name]):
             forms[name] = f"{{:.{4 if decimals is None else decimals}f}}"
         elif pd.api.types.is_integer_dtype(table[name]):
             forms[name] = "{:,}"
     style = table.style.format(forms, na_rep="—")
+    for axis in (0, 1):
+        style = style.format_index(_as_text, axis=axis)
     digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
-    return style.set_caption(caption).set_uuid(digest)
+    return style.set_caption(_as_text(caption)).set_uuid(digest)
+
+
+def _as_text(value: Any) -> Any:
+    """What pandas would show, without what HTML takes for markup (quotes it does not)."""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return escape(value, quote=False) if isinstance(value, str) else value

@@ -1,0 +1,45 @@
+"""Damaged and crafted files: `boneage prepare` reads them or says what is wrong, and no more."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+from fuzzing import FILES, READERS, archives, bounded, images, outcome, tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+# What a reader took is counted by this system alone.
+LINUX = os.access("/proc/self/clear_refs", os.W_OK)
+VALID = {"image": images, "table": tables, "archive": archives}
+#: Valid files that are refused all the same.
+OTHERS = ("JPEG", "TIFF", "nothing", "deflated DICOM")
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_what_the_fuzz_starts_from_is_read(kind: str) -> None:
+    """Or all of its variants would be refused for one reason."""
+    for name, content in VALID[kind]().items():
+        expected = "refused" if name in OTHERS else "read"
+        assert outcome(kind, name, content)[0] == expected, name
+
+
+@pytest.mark.parametrize("kind", READERS)
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_damaged_files_are_read_or_refused(kind: str, data: st.DataObject) -> None:
+    name, content = data.draw(FILES[kind])
+    assert outcome(kind, name, content)[0] in ("read", "refused")
+
+
+def test_what_takes_too_long_is_stopped() -> None:
+    with pytest.raises(AssertionError, match="more than 0.1 s"), bounded(seconds=0.1):
+        time.sleep(5)
+
+
+@pytest.mark.skipif(not LINUX, reason="the system does not tell how much memory was taken at most")
+def test_what_takes_too_much_memory_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="of memory"), bounded(memory_bytes=50 * 2**20):
+        np.ones(100 * 2**20, np.uint8)
