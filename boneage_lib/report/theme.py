@@ -139,7 +139,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
         ".png": {"Software": None},
     }.get(path.suffix, {})
     # Radiographs inside an SVG file are pixels, and finer ones made a quarter of the book.
-    own = {"savefig.dpi": 150} if path.suffix == ".svg" else {}
+    own: dict[Any, Any] = {"savefig.dpi": 150} if path.suffix == ".svg" else {}
     with mpl.rc_context({**settings(), **own}):
         figure.savefig(path, metadata=metadata)
     return path
