@@ -70,7 +70,7 @@ def execute(
         out.parent.mkdir(parents=True, exist_ok=True)
         with _new_outputs(outputs):
             executed = _executed(source, out, parameters, root, failed)
-            write_made(out, executed, {**known, **parameters}, source, root)
+            write_made(out, executed, {**known, **parameters}, source)
             with written_whole(out) as whole:
                 nbformat.write(published(executed), whole)
         failed.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from boneage_lib.data.whole_files import written_whole
 from boneage_lib.report.dependencies import drawing_digest
 from boneage_lib.report.devices import gpu_titles
 from boneage_lib.report.provenance import commit, environment
+from boneage_lib.report.run import project_root
 
 
 def made_file(notebook: Path) -> Path:
@@ -19,9 +20,7 @@ def made_file(notebook: Path) -> Path:
     return notebook.with_suffix(".made.json")
 
 
-def write_made(
-    out: Path, executed: NotebookNode, parameters: dict[str, Any], source: Path, root: Path
-) -> Path:
+def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any], source: Path) -> Path:
     """Write the record of a notebook that papermill has just executed.
 
     Args:
@@ -29,13 +28,11 @@ def write_made(
         executed: with papermill's times in its metadata.
         parameters: all of them, by name.
         source: its text.
-        root: the folder that holds the library.
 
     Returns:
         The file: ``notebook``, ``parameters``, ``started`` (ISO 8601, UTC), ``seconds``,
         ``cell_seconds`` (of the code cells in order), ``commit``, ``device``, ``drawn_by`` (see
-        `drawing_digest`), and what
-        `boneage_lib.report.provenance.environment` gives.
+        `drawing_digest`), and what `boneage_lib.report.provenance.environment` gives.
     """
     took = executed.metadata["papermill"]
     record = {
@@ -50,7 +47,7 @@ def write_made(
         ],
         "commit": commit(),
         "device": ", ".join(gpu_titles()) or "CPU",
-        "drawn_by": drawing_digest(source, root),
+        "drawn_by": drawing_digest(source, project_root()),
         **environment(),
     }
     file = made_file(out)
