@@ -28,7 +28,7 @@ from made_up_steps import STARTED_ALONE, MadeUpRun
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.whole_files import explained
 from boneage_lib.errors import InputError
-from boneage_lib.report import book
+from boneage_lib.report import book, pipeline
 from boneage_lib.report.book import build_book
 from boneage_lib.report.execute import NotebookFailed, execute
 from boneage_lib.report.made import made_file, write_made
@@ -337,6 +337,22 @@ def test_a_run_is_refused_at_once_on_a_full_disk(disk: SmallDisk) -> None:
     settings = settle("demo", None, None, [])
     disk.fill(left=2**20)
     with pytest.raises(InputError, match=r"free.*Make room"):
+        start(Run(disk.folder / "run"), settings, spread_out(settings, 2, gpus=0), [])
+
+
+def test_a_run_whose_disk_fills_up_says_so_at_its_end(
+    disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake keeps records of its own on that disk, and tells of them in its own words."""
+    monkeypatch.setattr(pipeline, "LEAST_ROOM", 2**20)
+
+    def snakemake(*_: object) -> int:
+        disk.fill()
+        return 1
+
+    monkeypatch.setattr(pipeline, "run_snakemake", snakemake)
+    settings = settle("demo", None, None, [])
+    with pytest.raises(InputError, match=FULL):
         start(Run(disk.folder / "run"), settings, spread_out(settings, 2, gpus=0), [])
 
 
