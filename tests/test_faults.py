@@ -28,7 +28,7 @@ from made_up_steps import STARTED_ALONE, MadeUpRun
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.whole_files import explained
 from boneage_lib.errors import InputError
-from boneage_lib.report import book
+from boneage_lib.report import book, pipeline
 from boneage_lib.report.book import build_book
 from boneage_lib.report.execute import NotebookFailed, execute
 from boneage_lib.report.made import made_file, write_made
@@ -218,6 +218,24 @@ def test_an_executed_notebook_and_its_outputs_stay_when_the_disk_is_full(
     assert len((run.outputs / "11" / "2.csv").read_text()) == 300_000
 
 
+def test_a_disk_that_fills_up_at_the_very_end_costs_no_earlier_notebook(
+    notebook: Path, disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = disk.folder / "run" / "11_fill_disk.ipynb"
+    execute(notebook, out, {}, tmp_path, tmp_path / "outputs")
+    before = out.read_bytes()
+
+    def full(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+        disk.fill()
+        executed.cells[-1].source = "# " + 10_000 * "long "
+        return executed
+
+    monkeypatch.setattr("boneage_lib.report.execute.published", full)
+    with pytest.raises(InputError, match=FULL):
+        execute(notebook, out, {}, tmp_path, tmp_path / "outputs")
+    assert out.read_bytes() == before
+
+
 def test_outputs_of_the_last_good_execution_stay_with_it(notebook: Path, tmp_path: Path) -> None:
     out, outputs = tmp_path / "run" / "11.ipynb", tmp_path / "run" / "outputs" / "11"
     execute(notebook, out, {}, tmp_path, outputs)
@@ -319,6 +337,22 @@ def test_a_run_is_refused_at_once_on_a_full_disk(disk: SmallDisk) -> None:
     settings = settle("demo", None, None, [])
     disk.fill(left=2**20)
     with pytest.raises(InputError, match=r"free.*Make room"):
+        start(Run(disk.folder / "run"), settings, spread_out(settings, 2, gpus=0), [])
+
+
+def test_a_run_whose_disk_fills_up_says_so_at_its_end(
+    disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake keeps records of its own on that disk, and tells of them in its own words."""
+    monkeypatch.setattr(pipeline, "LEAST_ROOM", 2**20)
+
+    def snakemake(*_: object) -> int:
+        disk.fill()
+        return 1
+
+    monkeypatch.setattr(pipeline, "run_snakemake", snakemake)
+    settings = settle("demo", None, None, [])
+    with pytest.raises(InputError, match=FULL):
         start(Run(disk.folder / "run"), settings, spread_out(settings, 2, gpus=0), [])
 
 
@@ -498,9 +532,10 @@ def test_a_bit_of_a_checkpoint_is_noticed_or_means_nothing(
 def test_a_damaged_checkpoint_is_told_and_trained_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = checkpoint_of(tmp_path)
+    first = checkpoint_of(tmp_path, 5000)
     first.on_epoch_end(0, {"loss": 1.0})
-    flip(first.file, 300)
+    # The 5 in an array's own header becomes a 1: a shorter array, which NumPy reads gladly.
+    flip(first.file, first.file.read_bytes().index(b"(5000,)") + 1, bit=2)
     again = checkpoint_of(tmp_path)
     assert again.epochs_done == 0 and again.history == {}
     said = capsys.readouterr().out
@@ -517,7 +552,8 @@ def test_a_damaged_shard_is_told_once_and_forgotten(
     for said in (f"xception-1/{damaged.name[:16]} are damaged or missing: they are computed", ""):
         index, arrays = read_shards(tmp_path / "xception-1", ["pooled"])
         assert len(index) == len(arrays["pooled"]) == 1
-        assert capsys.readouterr().out.startswith("Features in " + said if said else "")
+        told = capsys.readouterr().out
+        assert told.startswith("Features in " + said) if said else told == ""
 
 
 @pytest.mark.parametrize("name", ["images.npy", "labels.csv"])

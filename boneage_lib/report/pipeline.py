@@ -18,7 +18,7 @@ from boneage_lib.bases import (
     find_weights,
 )
 from boneage_lib.data.phantom_cohort import check_phantoms
-from boneage_lib.data.whole_files import explained, remove_left, written_whole
+from boneage_lib.data.whole_files import disk_full, explained, remove_left, written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.report.clock import inputs_of, no_later_than_now
 from boneage_lib.report.devices import count_gpus
@@ -194,6 +194,8 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
             no_later_than_now(inputs_of(run))
             for target in TARGETS:
                 if code := run_snakemake(run, jobs, target, extra, lock):
+                    if shutil.disk_usage(run.folder).free < LEAST_ROOM:
+                        raise InputError(disk_full(run.folder))  # Snakemake says it in other words
                     break
             return code
 

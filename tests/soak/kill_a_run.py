@@ -44,7 +44,7 @@ def results_of(folder: Path) -> dict[Path, bytes]:
 def everything_below(pid: int) -> list[int]:
     """A process and all that it started, children in groups of their own among them."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):  # and not "self"
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except (OSError, ValueError):

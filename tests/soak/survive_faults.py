@@ -301,6 +301,9 @@ def damage(pattern: str, says: str, chance: random.Random) -> Callable[[Whole], 
     """A bit of one of its files is changed while it stands still; the next start says so."""
 
     def fault(run: Whole) -> bool:
+        assert run.process is not None
+        while run.process.poll() is None and not list(run.folder.glob(pattern)):
+            time.sleep(0.1)
         kill(run)
         file = chance.choice(sorted(run.folder.glob(pattern)))
         content = bytearray(file.read_bytes())
@@ -308,8 +311,7 @@ def damage(pattern: str, says: str, chance: random.Random) -> Callable[[Whole], 
         file.write_bytes(content)
         run.start()
         began = time.monotonic()
-        assert run.process is not None
-        while run.process.poll() is None and time.monotonic() - began < 120:
+        while run.process.poll() is None and time.monotonic() - began < PATIENCE:
             if says in run.said:
                 break
             time.sleep(0.2)
@@ -407,6 +409,8 @@ def main() -> int:
         random.Random(arguments.seed),
         Table(arguments.out.resolve() / "faults.csv"),
     )
+    # Where a shell started this in the background, Ctrl-C would mean nothing to what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(out, ignore_errors=True)
     disk = out / "disk"
     disk.mkdir(parents=True)
