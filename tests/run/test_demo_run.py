@@ -208,6 +208,16 @@ def test_errors_are_those_of_other_machines(name: str, metrics: dict[str, Any]) 
     assert of_demo[name] == pytest.approx(expected["mean"], abs=expected["tolerance"])
 
 
+def test_errors_are_those_of_the_same_processor(run: Run, metrics: dict[str, Any]) -> None:
+    processor = json.loads(run.provenance_file.read_text())["processor"]
+    if processor not in REFERENCES["processors"]:
+        pytest.skip(f"no reference of {processor}; tests/run/write_references.py makes one")
+    known = REFERENCES["processors"][processor]
+    of_demo = {row["name"]: row["mae_months"] for row in metrics["ensemble"]}
+    agree = REFERENCES["processors_agree_within_months"]
+    assert {name: of_demo[name] for name in known} == pytest.approx(known, abs=agree)
+
+
 @pytest.mark.parametrize("name", list(TITLES))
 def test_the_best_epoch_of_each_network_is_kept(
     name: str, run: Run, metrics: dict[str, Any]
