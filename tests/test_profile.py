@@ -11,7 +11,13 @@ import yaml
 from made_up_run import ROOT
 
 from boneage_lib.errors import InputError
-from boneage_lib.report.profile import NOTEBOOKS, load_profile, notebook_parameters, resolve
+from boneage_lib.report.profile import (
+    NOTEBOOKS,
+    load_profile,
+    notebook_parameters,
+    plain_yaml,
+    resolve,
+)
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 TRAINING = NOTEBOOKS[2:6]
@@ -240,6 +246,12 @@ def test_yaml_that_is_more_than_values_is_refused(
         settings(*([f"schedule={text}"] if place == "override" else []), profile=profile)
     assert len(str(caught.value)) < 20_000
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"], "and nothing was run"
+
+
+def test_aliases_are_refused_by_name() -> None:
+    """Nine lines of them stand for gigabytes."""
+    with pytest.raises(InputError, match="alias in line 2; write out what it names"):
+        plain_yaml("a: &a [1]\nb: *a\n", "mine.yaml")
 
 
 def test_a_profile_that_is_no_text_is_refused(tmp_path: Path) -> None:

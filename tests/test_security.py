@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 from fuzzing import bounded, compressed_dicom, dicom_file, encoded, images, tables, zipped
 from made_up_run import ROOT
@@ -212,6 +213,14 @@ def test_openvino_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
 # Pictures are bounded
 
 
+def png_behind(width: int, height: int) -> bytes:
+    """A PNG whose first chunk, which is no header, says a size."""
+    content = images()["grey PNG"]
+    chunk = b"tEXt" + struct.pack(">LL", width, height) + bytes(5)
+    packed = struct.pack(">L", len(chunk) - 4) + chunk + struct.pack(">L", zlib.crc32(chunk))
+    return content[:8] + packed + content[8:]
+
+
 def jpeg_that_says(side: int) -> bytes:
     content = bytearray(encoded("JPEG"))
     at = content.index(b"\xff\xc0")
@@ -260,16 +269,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "too large",
     ),
     # The size would be read from the first chunk, and the picture made by the second.
-    "PNG whose header comes second": (
-        lambda: (
-            images()["grey PNG"][:8]
-            + b"\0\0\0\rtEXt"
-            + images()["grey PNG"][16:29]
-            + bytes(4)
-            + images()["grey PNG"][8:]
-        ),
-        "cut off or damaged",
-    ),
+    "PNG whose header comes second": (lambda: png_behind(24, 24), "cut off or damaged"),
     "JPEG": (lambda: jpeg_that_says(60_000), "neither a PNG nor a DICOM"),
     "TIFF": (lambda: encoded("TIFF"), "neither a PNG nor a DICOM"),
     "DICOM": (lambda: dicom_file(Rows=60_000, Columns=60_000), "too large"),
@@ -293,9 +293,12 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("case", BOMBS)
-def test_a_picture_larger_than_it_may_be_is_refused_before_it_is_unpacked(case: str) -> None:
+def test_a_picture_larger_than_it_may_be_is_refused_before_it_is_unpacked(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make, message = BOMBS[case]
     content = make()
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was unpacked"))
     with bounded(20, 192 * MIB), pytest.raises(InputError, match=message):
         decode(content, 32)
 
@@ -333,35 +336,60 @@ LAUGHS = (
     + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 20}">' for n in range(1, 9))
     + "]>"
 )
-WIDE: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "row far down": ("test.xlsx", lambda: workbook('<row r="999999999"><c><v>1</v></c></row>')),
+#: Name and content of a file, and what is said of it.
+WIDE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "row far down": (
+        "test.xlsx",
+        lambda: workbook('<row r="999999999"><c><v>1</v></c></row>'),
+        "it is empty",
+    ),
     "column far right": (
         "test.xlsx",
         lambda: workbook(
             "".join(f'<row r="{k}"><c r="ZZZ{k}"><v>1</v></c></row>' for k in range(1, 20_000))
         ),
+        "it is empty",
+    ),
+    "columns of a workbook": (
+        "test.xlsx",
+        lambda: workbook(f'<row r="1">{"<c><v>1</v></c>" * 200}</row>'),
+        "more than .* 100 columns",
     ),
     "entities": (
         "test.xlsx",
         lambda: workbook('<row r="1"><c r="A1" t="str"><v>&a8;</v></c></row>', LAUGHS),
+        "a document type",
     ),
     "entities in UTF-16": (
         "test.xlsx",
         lambda: workbook('<row><c t="str"><v>&a8;</v></c></row>', LAUGHS, "utf-16"),
+        "a document type",
     ),
-    "part larger than it says": ("test.xlsx", lying_workbook),
-    "large part": ("test.xlsx", lambda: zipped({"xl/workbook.xml": bytes(40 * MIB)})),
-    "many columns": ("train.csv", lambda: b"," * 4 * MIB + b"\n1,2,3\n"),
-    "many rows": ("train.csv", lambda: b"id,boneage,male\n" + b"1,2,1\n" * 500_000),
-    "large file": ("train.csv", lambda: bytes(9 * MIB)),
+    "part larger than it says": ("test.xlsx", lying_workbook, "cannot be read"),
+    "large part": (
+        "test.xlsx",
+        lambda: zipped({"xl/workbook.xml": bytes(40 * MIB)}),
+        "more than 4,194,304 bytes when unpacked",
+    ),
+    "many columns": (
+        "train.csv",
+        lambda: ",".join(map(str, range(800_000))).encode() + b"\n1,2,3\n",
+        "more than .* 100 columns",
+    ),
+    "many rows": (
+        "train.csv",
+        lambda: b"id,boneage,male\n" + b"1,2,1\n" * 500_000,
+        "more than 50,000 rows",
+    ),
+    "large file": ("train.csv", lambda: bytes(9 * MIB), "expected at most 8,388,608"),
 }
 
 
 @pytest.mark.parametrize("case", WIDE)
 def test_a_table_larger_than_any_of_labels_is_refused(case: str) -> None:
-    name, make = WIDE[case]
+    name, make, message = WIDE[case]
     content = make()
-    with bounded(20, 128 * MIB), pytest.raises(InputError):
+    with bounded(20, 128 * MIB), pytest.raises(InputError, match=message):
         read_label_tables([entry(name, content)])
 
 
@@ -434,6 +462,13 @@ def test_zips_in_zips_fill_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         open_source(tmp_path / "all.zip"),
     ):
         pass
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    packed = zipped({"N.png": b"1", "1.png": b"2"}).replace(b"N.png", b"\0.png")
+    (tmp_path / "all.zip").write_bytes(packed)
+    with open_source(tmp_path / "all.zip") as entries:
+        assert [found.path for found in entries] == ["1.png"]
 
 
 # Names are shown as they are
