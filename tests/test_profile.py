@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up_run import ROOT
 
 from boneage_lib.errors import InputError
@@ -246,6 +250,21 @@ def test_yaml_that_is_more_than_values_is_refused(
         settings(*([f"schedule={text}"] if place == "override" else []), profile=profile)
     assert len(str(caught.value)) < 20_000
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"], "and nothing was run"
+
+
+def plain(value: Any) -> bool:
+    """Whether a value is one, or lists and mappings of such."""
+    if isinstance(value, dict):
+        return all(plain(part) for item in value.items() for part in item)
+    if isinstance(value, list | tuple | set):
+        return all(map(plain, value))
+    return isinstance(value, str | bytes | int | float | datetime.date | None)
+
+
+@given(st.text(max_size=40) | st.text("[]{}:,-&*!|>'\"%@#? \n\ta1.~<=", max_size=40))
+def test_any_yaml_is_plain_values_or_refused(text: str) -> None:
+    with contextlib.suppress(InputError):
+        assert plain(plain_yaml(text, "mine.yaml"))
 
 
 def test_aliases_are_refused_by_name() -> None:
