@@ -21,6 +21,7 @@ from made_up_run import ROOT
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from boneage_lib import cli
 from boneage_lib.data import sources
 from boneage_lib.data.decoding import decode
 from boneage_lib.data.labels import read_label_tables
@@ -500,6 +501,20 @@ def test_names_of_files_steer_no_terminal(name: bytes, tmp_path: Path) -> None:
 
 def test_what_steers_a_terminal_is_written_out() -> None:
     assert printable("a\x1b[2J\n\udcff é|") == "a\\x1b[2J\\n\\udcff é|"
+
+
+def test_an_error_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app() -> None:
+        raise InputError("Found a\x1b[2J[bold]\udcff\tb;\nexpected c.")
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    told = capsys.readouterr().err
+    assert "a\\x1b[2J[bold]\\udcff" in told and "\nexpected c.\n" in told
+    assert "\x1b[2J" not in told
 
 
 def test_an_id_that_is_markup_is_no_id() -> None:
