@@ -319,7 +319,7 @@ def main() -> None:
         app()
     except InputError as error:
         # Messages quote what was found in files: line by line, nothing in it steers the terminal.
-        message = "\n".join(printable(line) for line in str(error).split("\n"))
+        message = "\n".join(printable(line.expandtabs()) for line in str(error).splitlines())
         console.print(f"[red]boneage:[/red] {escape(message)}", highlight=False, soft_wrap=True)
         sys.exit(2)
 

@@ -12,6 +12,7 @@ import signal
 import struct
 import tempfile
 import time
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -267,13 +268,102 @@ def noise(
     return st.tuples(st.sampled_from(names), content)
 
 
+@st.composite
+def odd_png(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A PNG of whole chunks whose header may say anything, some rows too many or too few."""
+    side = st.sampled_from([0, 1, 2, 9, 40, 4096, 2**15, 2**25, 2**31 - 1, 2**32 - 1])
+    header = struct.pack(">LL", draw(side), draw(side))
+    header += bytes([draw(st.sampled_from([0, 1, 2, 4, 8, 16])), draw(st.integers(0, 7))])
+    header += bytes([draw(st.integers(0, 1)), draw(st.integers(0, 1)), draw(st.integers(0, 2))])
+    rows = zlib.compress(bytes(draw(st.integers(0, 5_000))))
+    others = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from([b"PLTE", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"iCCP", b"IHDR"]),
+                st.binary(max_size=40),
+            ),
+            max_size=3,
+        )
+    )
+    chunks = [(b"IHDR", header), *others, (b"IDAT", rows), (b"IEND", b"")]
+    return "PNG of odd chunks", PNG_SIGNATURE + b"".join(
+        struct.pack(">L", len(content))
+        + kind
+        + content
+        + zlib.crc32(kind + content).to_bytes(4, "big")
+        for kind, content in chunks
+    )
+
+
+#: Values of the tags that describe a picture, of which few fit together.
+ODD_TAGS: dict[str, tuple[object, ...]] = {
+    "Rows": (0, 1, 23, 25, 65535),
+    "Columns": (0, 1, 23, 25, 65535),
+    "BitsAllocated": (0, 1, 12, 16, 32, 64),
+    "BitsStored": (0, 1, 7, 9, 12, 16, 17),
+    "HighBit": (0, 6, 11, 15),
+    "SamplesPerPixel": (0, 2, 3, 4, 65535),
+    "PixelRepresentation": (1, 2),
+    "PlanarConfiguration": (0, 1, 2),
+    "PhotometricInterpretation": (
+        "MONOCHROME1",
+        "RGB",
+        "YBR_FULL",
+        "YBR_FULL_422",
+        "PALETTE COLOR",
+        "XYZ",
+        "",
+    ),
+    "NumberOfFrames": ("0", "2", "-1", ""),
+    "RescaleSlope": ("0", "-1", "1E+300", "", "1\\2"),
+    "RescaleIntercept": ("-1E+300", "7"),
+    "WindowCenter": ("0", "1E+300", "5\\6", ""),
+    "WindowWidth": ("0", "0.5", "1", "-3", "1E-300", "5\\6"),
+    "VOILUTFunction": ("SIGMOID", "LINEAR_EXACT", "CUBIC"),
+    "PixelData": (b"", b"\0", bytes(600), bytes(1152), bytes(1728)),
+}
+
+
+@st.composite
+def odd_dicom(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A whole DICOM file whose tags fit together no more."""
+    names = draw(st.lists(st.sampled_from(sorted(ODD_TAGS)), min_size=1, max_size=4, unique=True))
+    tags = {name: draw(st.sampled_from(ODD_TAGS[name])) for name in names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom would not write such files by itself
+        return "DICOM of odd tags", dicom_file(**tags)
+
+
+#: What may stand in a cell, sensible or not.
+CELLS = (
+    *("", "1", "7", "07", "7.0", "7.png", "1e2", "-0", "0x10", "nan", "inf", "1e999", "240", "241"),
+    *("True", "FALSE", "M", "f", "½", "７", "1_000", "1,5", "\x00", "\x1b[2J", '"', "'", "\u2028"),
+    *("9" * 19, "9" * 400, "<script>", "=1+1", "#N/A"),
+)
+HEADS = ("id,boneage,male", "Image ID,male,Bone Age (months)", "Case ID,Sex", "ID;Boneage;MALE")
+
+
+@st.composite
+def odd_table(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A label table of cells that were typed by hand."""
+    head = draw(st.sampled_from(HEADS))
+    separator = ";" if ";" in head else ","
+    row = st.lists(st.sampled_from(CELLS), max_size=5).map(separator.join)
+    end = draw(st.sampled_from(["\n", "\r\n", "\r", "\n\n"]))
+    text = end.join([head, *draw(st.lists(row, max_size=6))])
+    return draw(st.sampled_from(["train.csv", "labels.csv"])), text.encode()
+
+
 #: Files by what reads them.
 FILES = {
     "image": damaged(images())
-    | noise(("noise",), (b"", PNG_SIGNATURE, bytes(128) + b"DICM", b"\xff\xd8\xff", b"II*\0")),
+    | noise(("noise",), (b"", PNG_SIGNATURE, bytes(128) + b"DICM", b"\xff\xd8\xff", b"II*\0"))
+    | odd_png()
+    | odd_dicom(),
     "table": damaged(tables())
     | noise(("train.csv", "test.xlsx"), (b"", b"id,boneage,male\n", b"PK\x03\x04"))
-    | st.tuples(st.just("train.csv"), st.text(max_size=200).map(str.encode)),
+    | st.tuples(st.just("train.csv"), st.text(max_size=200).map(lambda text: text.encode("utf-8")))
+    | odd_table(),
     "archive": damaged(archives()) | noise(("noise",), (b"", b"PK\x03\x04", b"PK\x05\x06")),
 }
 
@@ -322,14 +412,18 @@ def outcome(kind: str, name: str, content: bytes) -> tuple[str, SimpleNamespace]
     return "read", spent
 
 
+class TooSlow(BaseException):
+    """What took too long, and may catch any Exception."""
+
+
 @contextmanager
 def bounded(
     seconds: float = SECONDS, memory_bytes: float = MEMORY_BYTES
 ) -> Iterator[SimpleNamespace]:
-    """Raise AssertionError where the block takes longer, or more memory; tells how much it took."""
+    """Raise where the block takes longer, or more memory; tells how much it took."""
 
     def too_long(_signal: int, _frame: FrameType | None) -> None:
-        raise AssertionError(f"took more than {seconds} s")
+        raise TooSlow(f"took more than {seconds} s")
 
     spent = SimpleNamespace(seconds=0.0, memory_bytes=0)
     before, started = _restart_peak(), time.monotonic()

@@ -262,6 +262,18 @@ def test_a_saved_network_answers_the_same_when_loaded_in_safe_mode(
     np.testing.assert_array_equal(array(loaded(images)), array(model(images)))
 
 
+@saving
+def test_a_saved_network_that_holds_code_is_refused_though_the_library_is_loaded(
+    tmp_path: Path,
+) -> None:
+    """Nothing here lifts Keras' own safe mode, so that a network from elsewhere runs no code."""
+    image = keras.Input((2,))
+    model = keras.Model(image, keras.layers.Lambda(lambda x: x + 1, output_shape=(2,))(image))
+    model.save(tmp_path / "network.keras")
+    with pytest.raises(ValueError, match="safe_mode=False"):
+        keras.saving.load_model(tmp_path / "network.keras")
+
+
 @pytest.mark.parametrize("name", ["vgg16", "Xception", "resnet50", ""])
 def test_an_unknown_network_is_refused_and_the_four_are_named(name: str) -> None:
     with pytest.raises(InputError, match=f"network '{name}'.*" + ", ".join(NETWORKS)):

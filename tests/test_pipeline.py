@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import resource
@@ -76,6 +77,33 @@ def test_a_weight_of_another_shape_is_named_before_anything_starts(
         del layer[name]
         layer.create_dataset(name, data=narrow)
     with pytest.raises(InputError, match=r"ResNet50.*conv3_block1_1_conv.*\(1, 1, 256, 100\)"):
+        settle("demo", None, str(folder), [])
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual"])
+def test_weights_that_lead_to_other_files_are_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 can take an array's bytes from any file of this machine, and a model would keep them."""
+    folder = weights_folder(tmp_path / "weights")
+    monkeypatch.setattr(pipeline, "BASES", {"resnet50": BASES["resnet50"]})
+    base = frozen_backbone("resnet50", 32)
+    with h5py.File(next(folder.glob("resnet50*")), "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+        layer = file["conv1_conv"]
+        name = layer.attrs["weight_names"][0]
+        shape = layer[name].shape
+        del layer[name]
+        if kind == "external":
+            (tmp_path / "secret").write_bytes(bytes(4 * math.prod(shape)))
+            layer.create_dataset(name, shape, "f4", external=[(str(tmp_path / "secret"), 0, 2**20)])
+        else:
+            with h5py.File(tmp_path / "secret.h5", "w") as secret:
+                secret.create_dataset("a", shape, "f4")
+            layout = h5py.VirtualLayout(shape, "f4")
+            layout[...] = h5py.VirtualSource(tmp_path / "secret.h5", "a", shape)
+            layer.create_virtual_dataset(name, layout)
+    with pytest.raises(InputError, match="ResNet50.*Not allowed: H5 file"):
         settle("demo", None, str(folder), [])
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up_run import ROOT
 
 from boneage_lib.errors import InputError
-from boneage_lib.report.profile import NOTEBOOKS, load_profile, notebook_parameters, resolve
+from boneage_lib.report.profile import (
+    NOTEBOOKS,
+    load_profile,
+    notebook_parameters,
+    plain_yaml,
+    resolve,
+)
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 TRAINING = NOTEBOOKS[2:6]
@@ -240,6 +250,27 @@ def test_yaml_that_is_more_than_values_is_refused(
         settings(*([f"schedule={text}"] if place == "override" else []), profile=profile)
     assert len(str(caught.value)) < 20_000
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"], "and nothing was run"
+
+
+def plain(value: Any) -> bool:
+    """Whether a value is one, or lists and mappings of such."""
+    if isinstance(value, dict):
+        return all(plain(part) for item in value.items() for part in item)
+    if isinstance(value, list | tuple | set):
+        return all(map(plain, value))
+    return isinstance(value, str | bytes | int | float | datetime.date | None)
+
+
+@given(st.text(max_size=40) | st.text("[]{}:,-&*!|>'\"%@#? \n\ta1.~<=", max_size=40))
+def test_any_yaml_is_plain_values_or_refused(text: str) -> None:
+    with contextlib.suppress(InputError):
+        assert plain(plain_yaml(text, "mine.yaml"))
+
+
+def test_aliases_are_refused_by_name() -> None:
+    """Nine lines of them stand for gigabytes."""
+    with pytest.raises(InputError, match="alias in line 2; write out what it names"):
+        plain_yaml("a: &a [1]\nb: *a\n", "mine.yaml")
 
 
 def test_a_profile_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 from fuzzing import bounded, compressed_dicom, dicom_file, encoded, images, tables, zipped
 from made_up_run import ROOT
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from boneage_lib import cli
 from boneage_lib.data import sources
 from boneage_lib.data.decoding import decode
 from boneage_lib.data.labels import read_label_tables
@@ -179,14 +181,15 @@ def caught(*arguments, **_):
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = caught
 import boneage_lib
 import keras
-import openvino, openvino.tools.ovc
+import openvino, openvino.tools.ovc.telemetry_utils
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 model.export(sys.argv[1] + "/base.xml", format="openvino", verbose=False)
 import threading
 for thread in threading.enumerate():
     if thread is not threading.main_thread() and not thread.daemon:
         thread.join(5)
-print(asked, os.path.exists(os.path.expanduser("~/intel")))
+told = openvino.tools.ovc.telemetry_utils.tm.__name__
+print(asked, os.path.exists(os.path.expanduser("~/intel")), told)
 """
 
 
@@ -206,10 +209,18 @@ def test_openvino_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "[] False"
+    assert done.stdout.splitlines()[-1] == "[] False openvino.tools.ovc.telemetry_stub"
 
 
 # Pictures are bounded
+
+
+def png_behind(width: int, height: int) -> bytes:
+    """A PNG whose first chunk, which is no header, says a size."""
+    content = images()["grey PNG"]
+    chunk = b"tEXt" + struct.pack(">LL", width, height) + bytes(5)
+    packed = struct.pack(">L", len(chunk) - 4) + chunk + struct.pack(">L", zlib.crc32(chunk))
+    return content[:8] + packed + content[8:]
 
 
 def jpeg_that_says(side: int) -> bytes:
@@ -260,16 +271,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "too large",
     ),
     # The size would be read from the first chunk, and the picture made by the second.
-    "PNG whose header comes second": (
-        lambda: (
-            images()["grey PNG"][:8]
-            + b"\0\0\0\rtEXt"
-            + images()["grey PNG"][16:29]
-            + bytes(4)
-            + images()["grey PNG"][8:]
-        ),
-        "cut off or damaged",
-    ),
+    "PNG whose header comes second": (lambda: png_behind(24, 24), "cut off or damaged"),
     "JPEG": (lambda: jpeg_that_says(60_000), "neither a PNG nor a DICOM"),
     "TIFF": (lambda: encoded("TIFF"), "neither a PNG nor a DICOM"),
     "DICOM": (lambda: dicom_file(Rows=60_000, Columns=60_000), "too large"),
@@ -293,9 +295,12 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("case", BOMBS)
-def test_a_picture_larger_than_it_may_be_is_refused_before_it_is_unpacked(case: str) -> None:
+def test_a_picture_larger_than_it_may_be_is_refused_before_it_is_unpacked(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make, message = BOMBS[case]
     content = make()
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was unpacked"))
     with bounded(20, 192 * MIB), pytest.raises(InputError, match=message):
         decode(content, 32)
 
@@ -333,35 +338,60 @@ LAUGHS = (
     + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 20}">' for n in range(1, 9))
     + "]>"
 )
-WIDE: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "row far down": ("test.xlsx", lambda: workbook('<row r="999999999"><c><v>1</v></c></row>')),
+#: Name and content of a file, and what is said of it.
+WIDE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "row far down": (
+        "test.xlsx",
+        lambda: workbook('<row r="999999999"><c><v>1</v></c></row>'),
+        "it is empty",
+    ),
     "column far right": (
         "test.xlsx",
         lambda: workbook(
             "".join(f'<row r="{k}"><c r="ZZZ{k}"><v>1</v></c></row>' for k in range(1, 20_000))
         ),
+        "it is empty",
+    ),
+    "columns of a workbook": (
+        "test.xlsx",
+        lambda: workbook(f'<row r="1">{"<c><v>1</v></c>" * 200}</row>'),
+        "more than .* 100 columns",
     ),
     "entities": (
         "test.xlsx",
         lambda: workbook('<row r="1"><c r="A1" t="str"><v>&a8;</v></c></row>', LAUGHS),
+        "a document type",
     ),
     "entities in UTF-16": (
         "test.xlsx",
         lambda: workbook('<row><c t="str"><v>&a8;</v></c></row>', LAUGHS, "utf-16"),
+        "a document type",
     ),
-    "part larger than it says": ("test.xlsx", lying_workbook),
-    "large part": ("test.xlsx", lambda: zipped({"xl/workbook.xml": bytes(40 * MIB)})),
-    "many columns": ("train.csv", lambda: b"," * 4 * MIB + b"\n1,2,3\n"),
-    "many rows": ("train.csv", lambda: b"id,boneage,male\n" + b"1,2,1\n" * 500_000),
-    "large file": ("train.csv", lambda: bytes(9 * MIB)),
+    "part larger than it says": ("test.xlsx", lying_workbook, "cannot be read"),
+    "large part": (
+        "test.xlsx",
+        lambda: zipped({"xl/workbook.xml": bytes(40 * MIB)}),
+        "more than 4,194,304 bytes when unpacked",
+    ),
+    "many columns": (
+        "train.csv",
+        lambda: ",".join(map(str, range(800_000))).encode() + b"\n1,2,3\n",
+        "more than .* 100 columns",
+    ),
+    "many rows": (
+        "train.csv",
+        lambda: b"id,boneage,male\n" + b"1,2,1\n" * 500_000,
+        "more than 50,000 rows",
+    ),
+    "large file": ("train.csv", lambda: bytes(9 * MIB), "expected at most 8,388,608"),
 }
 
 
 @pytest.mark.parametrize("case", WIDE)
 def test_a_table_larger_than_any_of_labels_is_refused(case: str) -> None:
-    name, make = WIDE[case]
+    name, make, message = WIDE[case]
     content = make()
-    with bounded(20, 128 * MIB), pytest.raises(InputError):
+    with bounded(20, 128 * MIB), pytest.raises(InputError, match=message):
         read_label_tables([entry(name, content)])
 
 
@@ -436,6 +466,13 @@ def test_zips_in_zips_fill_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pass
 
 
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    packed = zipped({"N.png": b"1", "1.png": b"2"}).replace(b"N.png", b"\0.png")
+    (tmp_path / "all.zip").write_bytes(packed)
+    with open_source(tmp_path / "all.zip") as entries:
+        assert [found.path for found in entries] == ["1.png"]
+
+
 # Names are shown as they are
 
 
@@ -464,6 +501,20 @@ def test_names_of_files_steer_no_terminal(name: bytes, tmp_path: Path) -> None:
 
 def test_what_steers_a_terminal_is_written_out() -> None:
     assert printable("a\x1b[2J\n\udcff é|") == "a\\x1b[2J\\n\\udcff é|"
+
+
+def test_an_error_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app() -> None:
+        raise InputError("Found a\x1b[2J[bold]\udcff\tb;\nexpected c.")
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    told = capsys.readouterr().err
+    assert "a\\x1b[2J[bold]\\udcff" in told and "\nexpected c.\n" in told
+    assert "\x1b[2J" not in told
 
 
 def test_an_id_that_is_markup_is_no_id() -> None:

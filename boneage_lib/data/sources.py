@@ -224,6 +224,8 @@ class _Archives:
                 f"{called} has more than {MAX_MEMBERS:,} members; expected RSNA's 12,611."
             )
         for member in archive.infolist():
+            if not member.filename:
+                continue
             within = _safe_member_path(member.filename, called)
             if member.is_dir() or _is_clutter(within) or stat.S_ISLNK(member.external_attr >> 16):
                 continue

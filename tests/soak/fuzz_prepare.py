@@ -20,7 +20,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from fuzzing import FILES, outcome
+from fuzzing import FILES, TooSlow, outcome
 
 #: Files between two looks at the clock.
 AT_ONCE = 500
@@ -51,7 +51,12 @@ def fuzz(kind: str, number: int) -> tuple[Counter[str], float, int]:
     @given(FILES[kind])
     def run(file: tuple[str, bytes]) -> None:
         nonlocal longest, largest
-        word, spent = outcome(kind, *file)
+        try:
+            word, spent = outcome(kind, *file)
+        except BaseException as error:
+            name, content = file
+            error.add_note(f"{name}: {content!r}")
+            raise
         found[word] += 1
         longest, largest = max(longest, spent.seconds), max(largest, spent.memory_bytes)
 
@@ -74,7 +79,7 @@ def main() -> int:
         for kind in [arguments.only] if arguments.only else FILES:
             try:
                 found, seconds, memory_bytes = fuzz(kind, number)
-            except Exception:
+            except (Exception, TooSlow):
                 failures += 1
                 print(f"{kind}, --seed {number}:\n{traceback.format_exc()}", flush=True)
                 continue

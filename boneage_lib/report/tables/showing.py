@@ -6,6 +6,7 @@ import hashlib
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
@@ -52,6 +53,6 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent:
 
 def _as_text(value: Any) -> Any:
     """What pandas would show, without what HTML takes for markup (quotes it does not)."""
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
         return f"{value:.6f}"
     return escape(value, quote=False) if isinstance(value, str) else value
