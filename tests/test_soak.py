@@ -1,20 +1,25 @@
-"""The soak compares all that a run ends with."""
+"""The soak compares all that a run ends with, and its table names tests that are there."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
+from made_up_run import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
+SOAK = Path(__file__).parent / "soak"
 
 
 def script(name: str) -> ModuleType:
     """One of the soak's scripts as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "soak" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, SOAK / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -50,3 +55,23 @@ def test_a_fault_that_cannot_be_planted_is_named() -> None:
     fault = {"fault": "the sign", "file": "a.py", "text": "a - b", "by": "b - a"}
     with pytest.raises(ValueError, match=r"the sign: found its text 2 times in a\.py"):
         script("plant_faults").planted(fault, "a - b; a - b")
+
+
+def test_a_kill_finds_children_and_theirs() -> None:
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE
+    ) as shell:
+        assert shell.stdout is not None
+        grandchild = int(shell.stdout.readline())
+        found = script("kill_a_run").everything_below(os.getpid())
+        os.kill(grandchild, 9)
+    assert {os.getpid(), shell.pid, grandchild} <= set(found)
+
+
+def test_every_test_of_the_fault_table_is_there() -> None:
+    rows = yaml.safe_load((SOAK / "fault_table.yaml").read_text())
+    names = [name for row in rows for name in row["tests"]]
+    assert names
+    for name in names:
+        file, _, test = name.partition("::")
+        assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.M), name
