@@ -89,7 +89,13 @@ def _executed(
         nbformat.write(_with_kernel(jupytext.read(source)), prepared)
         with told_progress(source.stem, out.with_name(f".{out.stem}.progress")):
             papermill.execute_notebook(
-                prepared, partial, parameters=parameters, cwd=root, log_output=False
+                prepared,
+                partial,
+                parameters=parameters,
+                cwd=root,
+                log_output=False,
+                # It warns that its port, which no other machine reaches, is not encrypted.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
         return nbformat.read(partial, as_version=4)
     except PapermillExecutionError as error:
