@@ -491,7 +491,7 @@ def test_a_notebook_takes_no_negative_time(notebook: Path, tmp_path: Path) -> No
     cell = new.new_code_cell("1", metadata={"papermill": {"duration": -3599.0}})
     took = {"start_time": "2026-01-01T00:00:00+00:00", "duration": -3598.0}
     executed = new.new_notebook(cells=[cell], metadata={"papermill": took})
-    record = json.loads(write_made(tmp_path / "11.ipynb", executed, {}).read_text())
+    record = json.loads(write_made(tmp_path / "11.ipynb", executed, {}, notebook).read_text())
     assert record["seconds"] == 0.0 and record["cell_seconds"] == [0.0]
 
 
