@@ -67,6 +67,7 @@ def first_failure(folder: Path, tests: list[str]) -> str | None:
     Raises:
         RuntimeError: the tests could not be run at all.
     """
+    shutil.rmtree(folder / "runs", ignore_errors=True)  # what notebooks left has no fault in it
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
         cwd=folder,
