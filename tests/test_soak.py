@@ -51,6 +51,20 @@ def test_a_fault_can_be_planted_where_the_list_says(fault: dict[str, Any]) -> No
     assert files and all((ROOT / test).is_file() for test in files)
 
 
+def test_a_table_keeps_what_was_not_tried_again(tmp_path: Path) -> None:
+    planting, file = script("plant_faults"), tmp_path / "planted.csv"
+    names = [fault["fault"] for fault in PLANTED[:3]]
+    planting.write_table(file, [[name, "a.py", "first"] for name in names])
+    planting.write_table(file, [[names[1], "a.py", "again"]])
+    read = [line.split(",") for line in file.read_text().splitlines()]
+    assert read[0] == planting.HEADS
+    assert [[row[0], row[-1]] for row in read[1:]] == [
+        [names[0], "first"],
+        [names[1], "again"],
+        [names[2], "first"],
+    ]
+
+
 def test_a_fault_that_cannot_be_planted_is_named() -> None:
     fault = {"fault": "the sign", "file": "a.py", "text": "a - b", "by": "b - a"}
     with pytest.raises(ValueError, match=r"the sign: found its text 2 times in a\.py"):
@@ -75,3 +89,11 @@ def test_every_test_of_the_fault_table_is_there() -> None:
     for name in names:
         file, _, test = name.partition("::")
         assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.M), name
+
+
+def test_every_fault_was_planted_and_noticed() -> None:
+    """Of the kept table: a fault that is new on the list is to be planted before it is believed."""
+    kept = (ROOT / "results" / "soak" / "planted.csv").read_text().splitlines()[1:]
+    assert len(kept) == len(PLANTED)
+    for line, fault in zip(kept, PLANTED, strict=True):
+        assert line.startswith(fault["fault"]) and not line.endswith(",nobody"), line

@@ -24,6 +24,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).with_name("faults.yaml")
+HEADS = ["fault planted", "in", "noticed by"]
 
 
 def read_faults() -> list[dict[str, Any]]:
@@ -83,10 +84,29 @@ def first_failure(folder: Path, tests: list[str]) -> str | None:
     return failed[1]
 
 
+def write_table(file: Path, rows: list[list[str]]) -> None:
+    """Write what was found, in the order of the list; rows of faults not tried now stay."""
+    before: list[list[str]] = []
+    if file.is_file():
+        with file.open(newline="") as table:
+            _heads, *before = csv.reader(table)
+    found = {row[0]: row for row in [*before, *rows]}
+    named = [fault["fault"] for fault in read_faults()]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as table:
+        csv.writer(table, lineterminator="\n").writerows(
+            [HEADS, *(found[name] for name in named if name in found)]
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="faults whose words hold this")
-    parser.add_argument("--out", type=Path, help="write the table to this CSV file")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="write the table to this CSV file; rows of faults not tried now stay",
+    )
     arguments = parser.parse_args()
     faults = [fault for fault in read_faults() if arguments.only in fault["fault"]]
     rows = []
@@ -108,11 +128,7 @@ def main() -> int:
     caught = sum(noticed != "nobody" for *_, noticed in rows)
     print(f"{caught} of {len(rows)} faults noticed")
     if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with arguments.out.open("w", newline="") as table:
-            csv.writer(table, lineterminator="\n").writerows(
-                [["fault planted", "in", "noticed by"], *rows]
-            )
+        write_table(arguments.out, rows)
     return 0 if caught == len(rows) else 1
 
 
