@@ -51,6 +51,11 @@ def test_a_fault_can_be_planted_where_the_list_says(fault: dict[str, Any]) -> No
     assert files and all((ROOT / test).is_file() for test in files)
 
 
+def test_a_test_is_named_in_words() -> None:
+    found = script("plant_faults").in_words("tests/test_metrics.py::test_scores_by_hand[0]")
+    assert found == "test_metrics: scores by hand[0]"
+
+
 def test_a_table_keeps_what_was_not_tried_again(tmp_path: Path) -> None:
     planting, file = script("plant_faults"), tmp_path / "planted.csv"
     names = [fault["fault"] for fault in PLANTED[:3]]

@@ -84,6 +84,12 @@ def first_failure(folder: Path, tests: list[str]) -> str | None:
     return failed[1]
 
 
+def in_words(test: str) -> str:
+    """A test as a page can break it into lines: ``test_metrics: scores by hand``."""
+    file, _, name = test.partition("::")
+    return f"{Path(file).stem}: {name.removeprefix('test_').replace('_', ' ')}"
+
+
 def write_table(file: Path, rows: list[list[str]]) -> None:
     """Write what was found, in the order of the list; rows of faults not tried now stay."""
     before: list[list[str]] = []
@@ -123,7 +129,8 @@ def main() -> int:
             file.write_text(planted(fault, whole))
             noticed = first_failure(folder, fault["tests"])
             file.write_text(whole)
-            rows.append([fault["fault"], fault["file"], noticed or "nobody"])
+            where = fault["file"].removeprefix("boneage_lib/")
+            rows.append([fault["fault"], where, in_words(noticed) if noticed else "nobody"])
             print(f"{fault['fault']}: noticed by {noticed or 'NOBODY'}", flush=True)
     caught = sum(noticed != "nobody" for *_, noticed in rows)
     print(f"{caught} of {len(rows)} faults noticed")
