@@ -11,6 +11,8 @@ import yaml
 
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report import figures
+from boneage_lib.report.made import read_made
+from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
@@ -34,7 +36,7 @@ they say nothing about bone age. What real radiographs gave stands above and in
 #: Claims whose verdicts stand on the first page, and what is told of each: a number where one says
 #: it, the reason where the numbers are many.
 HEADLINES = {
-    "patches-beat-xception": "measured",
+    "resnet50-best": "measured",
     "p-value-is-r": "reason",
     "ensemble-beats-best": "reason",
     "resampling-helps": "measured",
@@ -77,14 +79,26 @@ def front_page(run: Run) -> str:
         lines += [CHECK.format(what=f"**{kind} radiographs** with **{bases} bases**")]
     lines += [
         f"Profile {as_code(settings['profile'])}: {as_words(data_line(data))}. Base weights: "
-        f"{_checkpoints(measured)}. When it was made, by which code and on what machine stands "
-        "under {doc}`provenance`.",
+        f"{_checkpoints(measured)}. {_made(run)}More stands under {{doc}}`provenance`.",
         "",
         *_HEAD,
         *_rows(measured),
         "",
     ]
     return "\n".join(lines)
+
+
+def _made(run: Run) -> str:
+    """When the run's notebooks were executed last, from which commits and on what."""
+    records = [read_made(run.notebooks / f"{name}.ipynb") for name in NOTEBOOKS]
+    found = [record for record in records if record is not None]
+    if not found:
+        return ""
+    day = max(str(record["started"])[:10] for record in found)
+    commits = dict.fromkeys(str(record["commit"]) for record in found)
+    source = f" from commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}"
+    devices = ", ".join(dict.fromkeys(str(record["device"]) for record in found))
+    return f"Made on {day}{source}, on {as_words(devices)}. "
 
 
 def _answer() -> list[str]:

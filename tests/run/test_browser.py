@@ -163,6 +163,37 @@ def test_a_phone_needs_no_sideways_scroll(page: Page, path: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("notebooks/")])
+def test_a_phone_shows_figures_in_their_proportions(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    page.goto(f"{HTML.as_uri()}/{path}")
+    page.wait_for_load_state("networkidle")
+    squeezed = page.eval_on_selector_all(
+        "main img",
+        """async all => {
+          for (const i of all) { i.loading = "eager"; await i.decode().catch(() => {}); }
+          return all
+            .map(i => [i.src.split("/").at(-1), i.width, i.height, i.naturalWidth, i.naturalHeight])
+            .filter(([, w, h, ownW, ownH]) => Math.abs((w * ownH) / (h * ownW) - 1) > 0.05);
+        }""",
+    )
+    assert squeezed == []
+
+
+def test_a_dark_page_shows_the_hand_below_what_a_network_saw(page: Page) -> None:
+    page.add_init_script(
+        "localStorage.setItem('theme', 'dark'); localStorage.setItem('mode', 'dark')"
+    )
+    page.goto(f"{HTML.as_uri()}/book/explore.html")
+    page.wait_for_load_state("networkidle")
+    assert page.get_attribute("html", "data-theme") == "dark"
+    looks = page.eval_on_selector_all(
+        "#explorer .picture img",
+        "all => all.map(getComputedStyle).map(s => [s.backgroundColor, s.filter])",
+    )
+    assert looks and all(look == ["rgba(0, 0, 0, 0)", "none"] for look in looks), looks
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
