@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            all tests, and the notebooks against their published outputs
-# make lint | format | notebooks | links | soak | audit | review | setup | clean
+# make lint | format | notebooks | coverage | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
 # the one that .venv is made of.
@@ -21,7 +21,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint format notebooks links soak audit review clean
+.PHONY: help setup report test lint format notebooks coverage links soak audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -79,6 +79,10 @@ format: $(STAMP)
 notebooks: $(STAMP)
 	$(BIN)/boneage run demo
 	$(BIN)/boneage publish
+
+# Which lines and branches of the library no test runs; fails below 95 %.
+coverage: $(STAMP)
+	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/run --cov --cov-report=term --cov-fail-under=95
 
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
