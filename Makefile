@@ -82,7 +82,8 @@ notebooks: $(STAMP)
 
 # Which lines and branches of the library no test runs; fails below 95 %.
 coverage: $(STAMP)
-	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/run --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/coverage run -m pytest tests --ignore tests/run
+	$(BIN)/coverage report --fail-under=95
 
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
