@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import jupytext
 import pytest
 import yaml
+from checkout import tracked_files
 
 from boneage_lib.report.dependencies import drawing_digest
 from boneage_lib.report.profile import NOTEBOOKS
@@ -21,24 +21,13 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 CHAPTERS = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
 
 
-def tracked_files() -> list[Path]:
-    """Files that git tracks or would add; all of them where there is no git."""
-    found = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if found.returncode:
-        pytest.skip("not a git checkout")
-    return [ROOT / name for name in found.stdout.split("\0") if (ROOT / name).is_file()]
-
-
 def texts() -> dict[str, str]:
     """Text files of the project by their path; MathJax, which is not ours, left out."""
     found = {}
-    for path in tracked_files():
+    files = tracked_files()
+    if files is None:
+        pytest.skip("not a git checkout")
+    for path in files:
         if "mathjax" not in path.parts:
             try:
                 found[str(path.relative_to(ROOT))] = path.read_text("utf-8")

@@ -8,6 +8,8 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -62,14 +64,23 @@ def test_one_weight_file_does_not_do_for_three_bases(tmp_path: Path) -> None:
         settle("demo", None, str(file), [])
 
 
-def test_a_weight_of_another_shape_is_named_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = weights_folder(tmp_path / "weights")
+@contextmanager
+def spoilt_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Path, h5py.File]]:
+    """A folder with whole weights of ResNet50, the only base there then is, open to be spoilt."""
+    weights_folder(folder)
     monkeypatch.setattr(pipeline, "BASES", {"resnet50": BASES["resnet50"]})
     base = frozen_backbone("resnet50", 32)
     with h5py.File(next(folder.glob("resnet50*")), "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, base)
+        yield folder, file
+
+
+def test_a_weight_of_another_shape_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with spoilt_weights(tmp_path / "weights", monkeypatch) as (folder, file):
         settle("demo", None, str(folder), [])
         layer = file["conv3_block1_1_conv"]
         name = layer.attrs["weight_names"][0]
@@ -85,11 +96,7 @@ def test_weights_that_lead_to_other_files_are_refused(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HDF5 can take an array's bytes from any file of this machine, and a model would keep them."""
-    folder = weights_folder(tmp_path / "weights")
-    monkeypatch.setattr(pipeline, "BASES", {"resnet50": BASES["resnet50"]})
-    base = frozen_backbone("resnet50", 32)
-    with h5py.File(next(folder.glob("resnet50*")), "w") as file:
-        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+    with spoilt_weights(tmp_path / "weights", monkeypatch) as (folder, file):
         layer = file["conv1_conv"]
         name = layer.attrs["weight_names"][0]
         shape = layer[name].shape

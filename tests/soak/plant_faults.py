@@ -22,7 +22,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from checkout import ROOT, tracked_files
+
 FAULTS = Path(__file__).with_name("faults.yaml")
 HEADS = ["fault planted", "in", "noticed by"]
 
@@ -49,17 +51,13 @@ def planted(fault: dict[str, Any], text: str) -> str:
 
 def copy_checkout(folder: Path) -> None:
     """What git tracks or would add, as it is on disk."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in listed:
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    files = tracked_files()
+    if files is None:
+        raise RuntimeError(f"Found no git checkout at {ROOT}; faults are planted in a copy of one.")
+    for file in files:
+        copied = folder / file.relative_to(ROOT)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copied)
 
 
 def first_failure(folder: Path, tests: list[str]) -> str | None:
