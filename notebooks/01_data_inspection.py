@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Look at the data
 #
-# **What for.** See the radiographs and their labels as section IV of the paper describes them
-# (Table 1, Figure 1 and Figure 2a), and look for what later misleads a network or its reader: ages
+# **What for.** See the radiographs and their labels as section IV of the paper describes them (its
+# Table 1, Figure 1 and Figure 2a), and look for what later misleads a network or its reader: ages
 # that differ by sex, rounded labels, splits that are no random draw, odd exposures, radiographs that
 # are in the data twice, and pictures that are damaged.
 #
@@ -34,6 +34,7 @@ import pandas as pd
 
 from boneage_lib.data import (
     FLAGS,
+    GREY_LEVELS,
     SPLITS,
     age_by_sex,
     close_pairs,
@@ -64,7 +65,7 @@ cohort = run.cohort_or_phantoms(n, size, seed, variation, maturity_noise)
 # as counts by split, sex and month. The right half is what the paper prints. Its column headed
 # "Female %" holds fractions, not percentages.
 
-# %%
+# %% of="labels"
 histogram = load_histogram()
 table_1 = table1(histogram).set_index("split")
 for column in ("samples", "female_share", "mean_months"):
@@ -72,7 +73,8 @@ for column in ("samples", "female_share", "mean_months"):
 run.write_table("results/table_1.csv", table_1.reset_index())
 show(
     table_1,
-    "Table 1. The subsets of RSNA 2017, computed from the labels and as printed; ages in months.",
+    "The subsets of RSNA 2017, computed from the labels and as the paper's Table 1 prints them; ages "
+    "in months.",
     decimals=3,
 )
 
@@ -88,7 +90,7 @@ print(f"{table_1['n'].sum():,} computed, {published.TEXT['radiographs'].value:,}
 # The ages pile up in early adolescence; the youngest and the oldest are rare.
 # This is what the uniform resampling of {doc}`02_resampling` sets out to correct.
 
-# %% mystnb={"figure": {"name": "fig-2a", "caption": "Bone age and sex in the three subsets of RSNA 2017, from the true labels (the paper's Figure 2a shows the training set)."}, "image": {"alt": "Histograms of bone age, one for each subset, all rising to a peak between 120 and 170 months, beside bars of the numbers of girls and boys."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-2a", "caption": "Bone age and sex in the three subsets of RSNA 2017, from the true labels (the paper's Figure 2a shows the training set)."}, "image": {"alt": "Three histograms of bone age, one for each subset, rise to a peak between 120 and 170 months; beside each, two bars give the numbers of girls and boys."}}
 figures.age_sex_histograms({split: rows for split, rows in histogram.groupby("split", sort=False)})
 
 # %% [markdown]
@@ -97,7 +99,7 @@ figures.age_sex_histograms({split: rows for split, rows in histogram.groupby("sp
 # two, could be off by the chance of who was radiographed; they hold no error of the readers, and the
 # test set's are rounded to months here.
 
-# %%
+# %% of="labels"
 by_sex = age_by_sex(histogram)
 show(
     by_sex.set_index(["split", "sex"]),
@@ -106,7 +108,7 @@ show(
     decimals=1,
 )
 
-# %% mystnb={"figure": {"name": "fig-age-by-sex", "caption": "Mean bone age of girls and boys in the three subsets of RSNA 2017 with 95 % intervals."}, "image": {"alt": "For each subset the mean bone age of girls lies left of that of boys; the intervals of training and validation are short and apart, those of the small test set wide."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-age-by-sex", "caption": "Mean bone age of girls and boys in the three subsets of RSNA 2017 with 95 % intervals."}, "image": {"alt": "For each subset the mean bone age of girls lies left of that of boys; the intervals of training and validation are short and apart, those of the small test set wide."}}
 figures.age_by_sex(by_sex)
 
 # %% [markdown]
@@ -120,7 +122,7 @@ figures.age_by_sex(by_sex)
 # months, as here, they show what is left of the crowding in an average, and are no count of what its
 # readers said.
 
-# %%
+# %% of="labels"
 heaps = heaping(histogram)
 show(
     heaps.assign(share=100 * heaps["share"], expected=100 * heaps["expected"])
@@ -131,7 +133,7 @@ show(
     decimals=1,
 )
 
-# %% mystnb={"figure": {"name": "fig-heaping", "caption": "Labels of RSNA 2017 by month; whole and half years stand out."}, "image": {"alt": "Three bar charts of counts by month. In training and validation a comb of tall bars at whole years, lower ones at half years and little between but four grey bars from five to nine years; in the test set no such pattern."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-heaping", "caption": "Labels of RSNA 2017 by month; whole and half years stand out."}, "image": {"alt": "Three bar charts count the labels by month. In training and validation tall bars at whole years and lower ones at half years form a comb, with little between them but four grey bars from five to nine years; the test set shows no such pattern."}}
 figures.heaping(histogram)
 
 # %% [markdown]
@@ -143,7 +145,7 @@ figures.heaping(histogram)
 # atlas that has others for girls than for boys. And readers disagree for other reasons, too
 # {cite:p}`larson2018`.
 
-# %%
+# %% of="labels"
 rounding = implied_rounding(histogram, "train")
 rounding["rounded to"] = ["12 months", "6 months", "1 month", "all together"]
 show(
@@ -160,7 +162,7 @@ show(
     decimals=2,
 )
 
-# %%
+# %% of="labels"
 show(
     other_heaps(histogram, "train").set_index("months"),
     "The fullest months of train between whole and half years: labels, and the share of girls.",
@@ -170,7 +172,7 @@ show(
 # %% [markdown]
 # ## The cohort of this run
 #
-# Everything below and in the following notebooks looks at this run's own radiographs.
+# From here on this notebook looks at the run's own radiographs.
 
 # %%
 split = cohort.labels["split"].astype(pd.CategoricalDtype(SPLITS))
@@ -189,17 +191,17 @@ if cohort.synthetic:
     noise = cohort.info["maturity_noise_months"]
     floor = noise_floor_months(cohort.labels["boneage_months"].to_numpy(), noise)
     print(
-        f"Noise floor: maturity strays from bone age by up to {noise:g} months (std), so that a "
-        f"reader who saw it exactly would still err by {floor:.1f} months on average."
+        f"Noise floor: maturity strays from bone age with a standard deviation of {noise:g} months "
+        f"at most, so that a reader who saw it exactly would still err by {floor:.1f} months on average."
     )
 show(summary, "The radiographs of this run; ages in months.", decimals=1)
 
-# %% mystnb={"figure": {"name": "fig-1", "caption": "Two training radiographs of this run after resizing, aspect squashed to a square as in the paper (Figure 1)."}, "image": {"alt": "Two hand radiographs side by side, each with its bone age and sex, axes in pixels."}}
+# %% mystnb={"figure": {"name": "fig-1", "caption": "Two training radiographs of this run after resizing, aspect squashed to a square, as in the paper's Figure 1."}, "image": {"alt": "Two hand radiographs stand side by side, each with its bone age and sex above it, on axes in pixels."}}
 train = cohort.labels.iloc[cohort.rows("train")].sort_values(["boneage_months", "id"])
 pair = train.iloc[[len(train) // 4, 3 * len(train) // 4]]
 figures.radiographs(cohort.images[pair.index], pair)
 
-# %% mystnb={"figure": {"name": "fig-ages", "caption": "Twelve training radiographs of this run from the youngest to the oldest."}, "image": {"alt": "A contact sheet of twelve hand radiographs in order of bone age; carpal bones and growth plates appear, grow and close from left to right."}}
+# %% mystnb={"figure": {"name": "fig-ages", "caption": "Twelve training radiographs of this run from the youngest to the oldest."}, "image": {"alt": "Twelve small hand radiographs stand in order of bone age; carpal bones and growth plates appear, grow and close from left to right."}}
 spread = train.iloc[[round(k * (len(train) - 1) / 11) for k in range(12)]]
 figures.thumbnails(cohort.images[spread.index], spread)
 
@@ -235,7 +237,7 @@ None if originals is None else show(
     decimals=2,
 )
 
-# %% mystnb={"figure": {"name": "fig-sizes", "caption": "Width and height of this run's files before resizing; those on the dashed line are square."}, "image": {"alt": "A scatter of height against width in pixels, one mark a file, with a dashed diagonal."}}
+# %% mystnb={"figure": {"name": "fig-sizes", "caption": "Width and height of this run's files before resizing; those on the dashed line are square."}, "image": {"alt": "Each mark stands for a file, its height in pixels against its width; a dashed diagonal shows where files are square."}}
 None if originals is None else figures.original_sizes(originals)
 
 # %% [markdown]
@@ -249,9 +251,12 @@ None if originals is None else figures.original_sizes(originals)
 # %%
 inspection = inspect_images(cohort.images)
 measures = inspection.measures
-levels = ["background", "p1", "p50", "p99", "contrast"]
-exposure = measures[levels].groupby(split, observed=True).quantile([0.05, 0.5, 0.95]).unstack()
-exposure.columns = [f"{level}, {share:.0%}" for level, share in exposure.columns]
+exposure = (
+    measures[list(GREY_LEVELS)].groupby(split, observed=True).quantile([0.05, 0.5, 0.95]).unstack()
+)
+exposure.columns = [
+    f"{GREY_LEVELS[level]}: {share:.0%} quantile" for level, share in exposure.columns
+]
 show(
     exposure.T,
     "Grey levels of this run's radiographs, 0 black to 255 white: the 5, 50 and 95 % quantiles, over "
@@ -259,7 +264,7 @@ show(
     decimals=0,
 )
 
-# %% mystnb={"figure": {"name": "fig-exposure", "caption": "Exposure of this run's radiographs: background and percentiles of their pixels by split, and contrast against id."}, "image": {"alt": "Box plots of grey levels, alike in the three splits and rising from background to 99th percentile; below, contrast of every radiograph against its id."}}
+# %% mystnb={"figure": {"name": "fig-exposure", "caption": "Exposure of this run's radiographs: background and percentiles of their pixels by split, and contrast against id."}, "image": {"alt": "Box plots of grey levels are alike in the three splits and rise from background to 99th percentile; below them, the contrast of every radiograph stands against its id."}}
 figures.exposure(measures, cohort.labels)
 
 # %% [markdown]
@@ -279,7 +284,7 @@ show(
     "are close, duplicates, and identical pixel by pixel.",
 )
 
-# %% mystnb={"figure": {"name": "fig-likest", "caption": "The two likest pairs of this run's radiographs, side by side, with their ids and how far their detail agrees (1 is the same)."}, "image": {"alt": "Four hand radiographs in two pairs that resemble each other in posture and framing."}}
+# %% mystnb={"figure": {"name": "fig-likest", "caption": "The two likest pairs of this run's radiographs, side by side, with their ids and how far their detail agrees (1 is the same)."}, "image": {"alt": "Four hand radiographs stand in two pairs; those of a pair resemble each other in posture and framing."}}
 closest = pairs.head(2)
 rows = closest[["first", "second"]].to_numpy().ravel()
 ids = cohort.labels["id"].to_numpy()[rows]
@@ -312,7 +317,7 @@ show(
     "Radiographs of this run that raise a flag, by split.",
 )
 
-# %% mystnb={"figure": {"name": "fig-flags", "caption": "For each rule the radiograph of this run that breaks it most clearly, or else comes nearest to breaking it."}, "image": {"alt": "Five hand radiographs, each named by a rule and by whether it raises that flag."}}
+# %% mystnb={"figure": {"name": "fig-flags", "caption": "For each rule the radiograph of this run that breaks it most clearly, or else comes nearest to breaking it."}, "image": {"alt": "Five hand radiographs stand in a row or two, each named by a rule and by whether it raises that flag."}}
 nearest = nearest_to_flags(measures)
 figures.gallery(
     [cohort.images[row] for row in nearest.values()],

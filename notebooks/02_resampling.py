@@ -12,8 +12,8 @@
 # # Resample, normalize, augment
 #
 # **What for.** Do what section IV does before any training: make age and sex uniform by drawing
-# with replacement, turn months into z-scores, and augment radiographs and patches (Figure 2b,
-# Table 2, Table 5). Say what each step costs: radiographs that repeat, and an error that even a
+# with replacement, turn months into z-scores, and augment radiographs and patches (the paper's
+# Figure 2b, Table 2 and Table 5). Say what each step costs: radiographs that repeat, and an error that even a
 # perfect network has when every set is normalized by itself.
 #
 # **Reads** the run's cohort and the true label counts. **Writes** `results/resampling.json` and
@@ -67,7 +67,7 @@ cohort = run.cohort()
 # weighted ones would tell as much about a mean (Kish's effective sample size {cite:p}`kish1965`),
 # stands beside what the sizes of the cells let one expect before drawing.
 
-# %%
+# %% of="labels"
 histogram = load_histogram()
 rows, drawn = [], {}
 for split, counts in histogram.groupby("split", sort=False):
@@ -106,7 +106,7 @@ show(
     decimals=1,
 )
 
-# %% mystnb={"figure": {"name": "fig-2b", "caption": "Bone age and sex of the training labels of RSNA 2017 after resampling (Figure 2b)."}, "image": {"alt": "A nearly flat histogram of bone age from 1 to 228 months, beside two bars of equal height for girls and boys."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-2b", "caption": "Bone age and sex of the training labels of RSNA 2017 after resampling (the paper's Figure 2b)."}, "image": {"alt": "The histogram of bone age is nearly flat from 1 to 228 months; beside it two bars of equal height stand for girls and boys."}}
 indices, labels = drawn["train"]
 figures.age_sex_histograms({"train, resampled": labels.iloc[indices]})
 
@@ -115,7 +115,7 @@ figures.age_sex_histograms({"train, resampled": labels.iloc[indices]})
 # deviation of age grows, a loss in z-units before resampling and one after it are measured with
 # different rulers.
 
-# %% mystnb={"figure": {"name": "fig-repeats", "caption": "How often each training label is drawn, by its age."}, "image": {"alt": "Repeat counts against bone age: labels in the middle are drawn about once or not at all, the youngest and oldest dozens of times."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-repeats", "caption": "How often each training label is drawn, by its age."}, "image": {"alt": "Counts of draws stand against bone age: labels in the middle are drawn about once or not at all, the youngest and oldest dozens of times."}}
 figures.resampling_counts(indices, labels)
 
 # %% [markdown]
@@ -132,7 +132,7 @@ figures.resampling_counts(indices, labels)
 # deviation by which the scored labels were divided. Resampled sets weigh every cell the same, as
 # draws do in the long run. The test set's fractional ages are rounded to months here.
 
-# %%
+# %% of="labels"
 floor = normalization_floor(histogram)
 run.write_table("results/normalization_floor.csv", floor)
 titles = {False: "as it is", True: "resampled"}
@@ -158,7 +158,7 @@ show(
 # %% [markdown]
 # ## Augmentation
 #
-# Table 2's ranges make one affine warp of the grey bytes, with the meaning that Keras'
+# The ranges of the paper's Table 2 make one affine warp of the grey bytes, with the meaning that Keras'
 # `ImageDataGenerator` gives them. Keras counts shear in degrees, so the paper's 0.01 moves no pixel
 # by even a tenth of its width.
 
@@ -172,10 +172,11 @@ show(
         },
         index=list(vars(WHOLE_IMAGES)),
     ).astype(str),
-    "Table 2. Ranges of the augmentation; angles in degrees, shifts and zoom as shares.",
+    "Ranges of the augmentation, as printed in the paper's Table 2 and as used; angles in degrees, "
+    "shifts and zoom as shares.",
 )
 
-# %% mystnb={"figure": {"name": "fig-views", "caption": "A training radiograph and three of its augmented views."}, "image": {"alt": "A hand radiograph and three slightly rotated, shifted, zoomed or mirrored copies of it."}}
+# %% mystnb={"figure": {"name": "fig-views", "caption": "A training radiograph and three of its augmented views."}, "image": {"alt": "A hand radiograph stands beside three copies of it that are slightly rotated, shifted, zoomed or mirrored."}}
 row = int(cohort.rows("train")[0])
 image, image_id = cohort.images[row], int(cohort.labels["id"].iloc[row])
 views = [draw_view(image, image_id, k, Recipe(WHOLE_IMAGES), seed)[0] for k in range(3)]
@@ -184,8 +185,8 @@ figures.augmented_views(image, views, columns=4)
 # %% [markdown]
 # ## Patches
 #
-# The patch network sees random squares of the augmented radiograph. Table 5's four settings show
-# it nearly the same number of pixels each. At other image sizes a patch keeps its share of the
+# The patch network sees random squares of the augmented radiograph. The four settings of the
+# paper's Table 5 show it nearly the same number of pixels each. At other image sizes a patch keeps its share of the
 # hand, but ResNet50 accepts no patch below 32 pixels.
 
 # %%
@@ -204,9 +205,14 @@ budgets = pd.DataFrame(
         for count, side in TABLE_5
     ]
 ).set_index("patches")
-show(budgets, "Table 5. Patches a radiograph, and the share of its pixels that they show.", 2)
+show(
+    budgets,
+    "The settings of the paper's Table 5: patches a radiograph, and the share of its pixels that they "
+    "show.",
+    decimals=2,
+)
 
-# %% mystnb={"figure": {"name": "fig-patches", "caption": "Three random overlapping patches of an augmented training radiograph, as the patch network sees them."}, "image": {"alt": "Three square cut-outs of a hand radiograph, partly overlapping."}}
+# %% mystnb={"figure": {"name": "fig-patches", "caption": "Three random overlapping patches of an augmented training radiograph, as the patch network sees them."}, "image": {"alt": "Three squares, partly overlapping, are outlined on a hand radiograph and shown beside it."}}
 side = scaled_patch(224, cohort.size)
 corners = random_corners(3, side, cohort.size, np.random.default_rng(seed))
 figures.patches_on_radiograph(views[0], corners, side)

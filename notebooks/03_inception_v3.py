@@ -59,14 +59,14 @@ settings = Settings.named_in(globals())
 # The radiograph goes through InceptionV3 without its top, global average pooling, and is joined by
 # the encoded sex. Dropout stands between the last trainable layers.
 
-# %% mystnb={"figure": {"name": "fig-3-inception-v3", "caption": "The network, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Block diagram of the InceptionV3 network: image and sex inputs, frozen base, pooling, concatenation, two dense layers of 1000 with dropout, one output."}}
+# %% mystnb={"figure": {"name": "fig-3-inception-v3", "caption": "InceptionV3, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the InceptionV3 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, two dense layers of 1000 units with dropout, and one output."}}
 model = build("inception_v3", cohort.size)
 diagrams.architecture_diagram(model, "inception_v3")
 
 # %%
 show(
     tables.parameter_table({"inception_v3": model}),
-    "Table 3. Parameters of the built network beside the printed ones.",
+    "Parameters of the built network beside those that the paper's Table 3 prints.",
 )
 
 # %% [markdown]
@@ -88,7 +88,7 @@ trained, *others = train_seeds(
     checkpoints=run.checkpoints,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-inception-v3", "caption": "Training and validation over the epochs of this run."}, "image": {"alt": "Loss and mean absolute error in months against epoch for training and validation, and the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-inception-v3", "caption": "Training and validation of InceptionV3 over the epochs of this run."}, "image": {"alt": "Charts of InceptionV3's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -101,7 +101,7 @@ result = keep(run, trained, cohort, weights, others)
 test = trained.predictions.query("split == 'test'").reset_index(drop=True)
 tables.against_constant(result)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-inception-v3", "caption": "Predicted against true bone age on this run's test radiographs."}, "image": {"alt": "Scatter of predicted against true bone age in months with the line of identity."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-inception-v3", "caption": "Bone age as predicted by InceptionV3 against the true one, on this run's test radiographs."}, "image": {"alt": "Each point is a test radiograph, with the bone age that InceptionV3 predicts, in months, against the true one; a line shows where both are equal."}}
 figures.predictions({"inception_v3": test}, unit="months")
 
 # %% tags=["nbval-ignore-output"]
@@ -117,7 +117,7 @@ show(
 #
 # Test radiographs spread evenly over the ages are changed on purpose, one change at a time, and the
 # trained network answers again: 21 passes of the base each.
-# Changes that the augmentation of Table 2 never made, it never learned to bear.
+# Changes that the augmentation of the paper's Table 2 never made, it never learned to bear.
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
@@ -131,7 +131,7 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-inception-v3", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-inception-v3", "caption": "Where InceptionV3 looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly InceptionV3 looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
@@ -141,7 +141,7 @@ figures.saliency_bands(age_bands(looked.seen))
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-inception-v3", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-inception-v3", "caption": "The test radiographs that InceptionV3 errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "Each row shows a radiograph on which InceptionV3 errs much, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
 figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]

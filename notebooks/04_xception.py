@@ -58,17 +58,17 @@ settings = Settings.named_in(globals())
 # %% [markdown]
 # ## The network
 #
-# Sex goes through a dense sigmoid layer of 32 units, the width that Table 3's count implies. There
-# is no dropout.
+# Sex goes through a dense sigmoid layer of 32 units, the width that the count in the
+# paper's Table 3 implies. There is no dropout.
 
-# %% mystnb={"figure": {"name": "fig-3-xception", "caption": "The network, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Block diagram of the Xception network: image and sex inputs, frozen base, pooling, concatenation, a dense layer of 10, one output."}}
+# %% mystnb={"figure": {"name": "fig-3-xception", "caption": "Xception, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the Xception network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 10 units, and one output."}}
 model = build("xception", cohort.size)
 diagrams.architecture_diagram(model, "xception")
 
 # %%
 show(
     tables.parameter_table({"xception": model}),
-    "Table 3. Parameters of the built network beside the printed ones.",
+    "Parameters of the built network beside those that the paper's Table 3 prints.",
 )
 
 # %% [markdown]
@@ -91,7 +91,7 @@ trained, *others = train_seeds(
     keep_maps=keep_maps,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception", "caption": "Training and validation over the epochs of this run."}, "image": {"alt": "Loss and mean absolute error in months against epoch for training and validation, and the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception", "caption": "Training and validation of Xception over the epochs of this run."}, "image": {"alt": "Charts of Xception's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -104,7 +104,7 @@ result = keep(run, trained, cohort, weights, others)
 test = trained.predictions.query("split == 'test'").reset_index(drop=True)
 tables.against_constant(result)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-xception", "caption": "Predicted against true bone age on this run's test radiographs."}, "image": {"alt": "Scatter of predicted against true bone age in months with the line of identity."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-xception", "caption": "Bone age as predicted by Xception against the true one, on this run's test radiographs."}, "image": {"alt": "Each point is a test radiograph, with the bone age that Xception predicts, in months, against the true one; a line shows where both are equal."}}
 figures.predictions({"xception": test}, unit="months")
 
 # %% tags=["nbval-ignore-output"]
@@ -141,7 +141,7 @@ show_ablation(run, "resampling", cohort, settings, ablation_seeds, weights, keep
 #
 # Test radiographs spread evenly over the ages are changed on purpose, one change at a time, and the
 # trained network answers again: 21 passes of the base each.
-# Changes that the augmentation of Table 2 never made, it never learned to bear.
+# Changes that the augmentation of the paper's Table 2 never made, it never learned to bear.
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
@@ -155,7 +155,7 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception", "caption": "Where Xception looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly Xception looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
@@ -165,7 +165,7 @@ figures.saliency_bands(age_bands(looked.seen))
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-xception", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-xception", "caption": "The test radiographs that Xception errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "Each row shows a radiograph on which Xception errs much, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
 figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]

@@ -58,16 +58,16 @@ settings = Settings.named_in(globals())
 #
 # Each of the eight heads is a 3 × 3 convolution to one channel with a sigmoid, multiplied with the
 # feature map; the products are concatenated and averaged over the map. The text admits other
-# readings of "spatial attention"; Table 3 has no row to decide between them.
+# readings of "spatial attention"; the paper's Table 3 has no row to decide between them.
 
-# %% mystnb={"figure": {"name": "fig-3-xception-attention", "caption": "The network, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Block diagram of the Xception network with attention: frozen base, spatial attention with eight heads, pooling, concatenation with sex, a dense layer of 10, one output."}}
+# %% mystnb={"figure": {"name": "fig-3-xception-attention", "caption": "Xception with attention, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the Xception network with attention, drawn as blocks: a frozen base, spatial attention with eight heads, pooling, a concatenation with sex, a dense layer of 10 units, and one output."}}
 model = build("xception_attention", cohort.size)
 diagrams.architecture_diagram(model, "xception_attention")
 
 # %%
 show(
     tables.parameter_table({"xception_attention": model}),
-    "Table 3. Parameters of the built network beside the printed ones.",
+    "Parameters of the built network beside those that the paper's Table 3 prints.",
 )
 
 # %% [markdown]
@@ -89,7 +89,7 @@ trained, *others = train_seeds(
     checkpoints=run.checkpoints,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception-attention", "caption": "Training and validation over the epochs of this run."}, "image": {"alt": "Loss and mean absolute error in months against epoch for training and validation, and the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception-attention", "caption": "Training and validation of Xception with attention over the epochs of this run."}, "image": {"alt": "Charts of Xception with attention's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -102,7 +102,7 @@ result = keep(run, trained, cohort, weights, others)
 test = trained.predictions.query("split == 'test'").reset_index(drop=True)
 tables.against_constant(result)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-xception-attention", "caption": "Predicted against true bone age on this run's test radiographs."}, "image": {"alt": "Scatter of predicted against true bone age in months with the line of identity."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-xception-attention", "caption": "Bone age as predicted by Xception with attention against the true one, on this run's test radiographs."}, "image": {"alt": "Each point is a test radiograph, with the bone age that Xception with attention predicts, in months, against the true one; a line shows where both are equal."}}
 figures.predictions({"xception_attention": test}, unit="months")
 
 # %% tags=["nbval-ignore-output"]
@@ -118,7 +118,7 @@ show(
 #
 # Test radiographs spread evenly over the ages are changed on purpose, one change at a time, and the
 # trained network answers again: 21 passes of the base each.
-# Changes that the augmentation of Table 2 never made, it never learned to bear.
+# Changes that the augmentation of the paper's Table 2 never made, it never learned to bear.
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
@@ -132,7 +132,7 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception-attention", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception-attention", "caption": "Where Xception with attention looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly Xception with attention looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
@@ -142,7 +142,7 @@ figures.saliency_bands(age_bands(looked.seen))
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-xception-attention", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-xception-attention", "caption": "The test radiographs that Xception with attention errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "Each row shows a radiograph on which Xception with attention errs much, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
 figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]

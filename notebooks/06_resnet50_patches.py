@@ -69,14 +69,14 @@ settings = Settings.named_in(globals())
 # Sex joins the pooled features as it is, without an encoding. Keras' ResNet50 weights expect BGR
 # minus ImageNet's mean; the paper scales whole radiographs to [-1, 1] and is silent on patches.
 
-# %% mystnb={"figure": {"name": "fig-3-resnet50-patches", "caption": "The network, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Block diagram of the ResNet50 network: patch and sex inputs, frozen base, pooling, concatenation, a dense layer of 14, one output."}}
+# %% mystnb={"figure": {"name": "fig-3-resnet50-patches", "caption": "ResNet50 on patches, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Patch and sex go into the ResNet50 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 14 units, and one output."}}
 model = build("resnet50_patches", settings.patch_size)
 diagrams.architecture_diagram(model, "resnet50_patches")
 
 # %%
 show(
     tables.parameter_table({"resnet50_patches": model}),
-    "Table 3. Parameters of the built network beside the printed ones.",
+    "Parameters of the built network beside those that the paper's Table 3 prints.",
 )
 
 # %% [markdown]
@@ -99,7 +99,7 @@ trained, *others = train_seeds(
     input_form=input_form,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-resnet50-patches", "caption": "Training and validation over the epochs of this run."}, "image": {"alt": "Loss and mean absolute error in months against epoch for training and validation, and the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-resnet50-patches", "caption": "Training and validation of ResNet50 on patches over the epochs of this run."}, "image": {"alt": "Charts of ResNet50 on patches' loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -112,7 +112,7 @@ result = keep(run, trained, cohort, weights, others)
 test = trained.predictions.query("split == 'test'").reset_index(drop=True)
 tables.against_constant(result)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-resnet50-patches", "caption": "Predicted against true bone age on this run's test radiographs."}, "image": {"alt": "Scatter of predicted against true bone age in months with the line of identity."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6-resnet50-patches", "caption": "Bone age as predicted by ResNet50 on patches against the true one, on this run's test radiographs."}, "image": {"alt": "Each point is a test radiograph, with the bone age that ResNet50 on patches predicts, in months, against the true one; a line shows where both are equal."}}
 figures.predictions({"resnet50_patches": test}, unit="months")
 
 # %% tags=["nbval-ignore-output"]
@@ -148,7 +148,7 @@ show(
     "intervals over radiographs in parentheses.",
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-patches-at-test", "caption": "Error on test by the number of patches whose answers are combined, at random places or on a grid that covers the radiograph."}, "image": {"alt": "Mean absolute error in months with intervals for one, three and nine random patches and the grid, for mean and median, and beside them the range over draws."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-patches-at-test", "caption": "Error on test by the number of patches whose answers are combined, at random places or on a grid that covers the radiograph."}, "image": {"alt": "Points with intervals give the mean absolute error in months for one, three and nine random patches and for the grid, by mean and by median; beside them stands the range over draws."}}
 figures.patches_at_test(averages)
 
 # %% [markdown]
@@ -165,7 +165,7 @@ show_ablation(run, "input_form", cohort, settings, ablation_seeds, weights)
 #
 # Test radiographs spread evenly over the ages are changed on purpose, one change at a time, and the
 # trained network answers again: 21 sets of patches each, always at the same places.
-# Changes that the augmentation of Table 2 never made, it never learned to bear.
+# Changes that the augmentation of the paper's Table 2 never made, it never learned to bear.
 # {doc}`08_ensemble_analysis` draws all networks side by side.
 
 # %% tags=["nbval-ignore-output"]
@@ -178,7 +178,7 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Sixteen overlapping patches cover a radiograph; their maps are pasted back at their places
 # and averaged where they overlap. Hands of an age band are laid on each other by their silhouettes.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-resnet50-patches", "caption": "Where the network looks: the strength of Grad-CAM, averaged over the registered hands of each age band."}, "image": {"alt": "One panel for each age band: the average radiograph of its hands in grey, and over it the average strength of saliency from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-resnet50-patches", "caption": "Where ResNet50 on patches looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly ResNet50 on patches looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
@@ -188,7 +188,7 @@ figures.saliency_bands(age_bands(looked.seen))
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-resnet50-patches", "caption": "The test radiographs that the network errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "A row for each radiograph: the radiograph itself, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-cases-resnet50-patches", "caption": "The test radiographs that ResNet50 on patches errs on most, worst first, with Grad-CAM and occlusion."}, "image": {"alt": "Each row shows a radiograph on which ResNet50 on patches errs much, then Grad-CAM and occlusion laid over it, red where a place makes the answer older and blue where younger."}}
 figures.saliency_cases(looked.cases, looked.covered)
 
 # %% tags=["nbval-ignore-output"]

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Study the patch size
 #
-# **What for.** Table 5 and Figure 5: ResNet50 trained for one epoch on many small or few large
+# **What for.** The paper's Table 5 and Figure 5: ResNet50 trained for one epoch on many small or few large
 # patches. First as the paper did it, by the training loss of single patches; then so that the
 # settings can be compared: as many patches a step and as many updates for all, several seeds, and
 # the error of whole validation radiographs, which is what a reader wants to know.
@@ -46,7 +46,7 @@ cohort = run.cohort()
 settings = Settings.named_in(globals())
 
 # %% [markdown]
-# At 500 pixels the four settings are Table 5's. On smaller radiographs a patch keeps its share of
+# At 500 pixels the four settings are those of the paper's Table 5. On smaller radiographs a patch keeps its share of
 # the hand, down to the 32 pixels that ResNet50 needs at least.
 
 # %% tags=["nbval-ignore-output"]
@@ -69,13 +69,13 @@ printed, fair_by_seed, sizes = keep_patch_study(run, study, curves, fair)
 # %% tags=["nbval-ignore-output"]
 show(
     tables.patch_study(printed),
-    "Table 5 with what one epoch gave: pixels shown and their share of the radiograph, training "
+    "The settings of the paper's Table 5 and what one epoch gave: pixels shown and their share of the radiograph, training "
     "and validation loss of single patches (z²), and the mean absolute error of validation "
     "radiographs with its 95 % interval (months).",
     decimals=2,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5", "caption": "Training loss over one epoch for each number and size of patches (Figure 5)."}, "image": {"alt": "Four falling curves of training loss against step, one for each number and size of patches."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5", "caption": "Training loss over one epoch for each number and size of patches (the paper's Figure 5)."}, "image": {"alt": "Four curves of training loss fall with the steps of an epoch, one for each number and size of patches."}}
 figures.patch_losses(
     {
         f"{count} × {size}²": rows
@@ -83,7 +83,7 @@ figures.patch_losses(
     }
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5b", "caption": "Error of validation radiographs after that epoch, answers averaged over a radiograph's patches."}, "image": {"alt": "Mean absolute error in months with intervals for each number and size of patches."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5b", "caption": "Error of validation radiographs after that epoch, answers averaged over a radiograph's patches."}, "image": {"alt": "A point with its interval gives the mean absolute error in months for each number and size of patches, after one epoch as printed."}}
 figures.patch_validation(printed)
 
 # %% [markdown]
@@ -110,5 +110,5 @@ show(
     "patches on the same radiographs.",
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5c", "caption": "Error of validation radiographs in the fair version, a point for each seed with its interval over radiographs."}, "image": {"alt": "Mean absolute error in months with intervals for each number and size of patches, one point a seed."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5c", "caption": "Error of validation radiographs in the fair version, a point for each seed with its interval over radiographs."}, "image": {"alt": "For each number and size of patches, points with intervals give the mean absolute error in months in the fair version, one for each seed."}}
 figures.patch_validation(fair_by_seed)

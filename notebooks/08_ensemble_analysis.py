@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Compare the networks and average them
 #
-# **What for.** Section VI.C: Figures 4a, 4b and 6, Table 6, and the ensemble with weights 0.5, 0.1
+# **What for.** Section VI.C of the paper: its Figures 4a, 4b and 6, its Table 6, and the ensemble with weights 0.5, 0.1
 # and 0.1. Then what the abstract says of it: does it predict better than its members, more robustly,
 # and with less overfitting?
 #
@@ -38,12 +38,15 @@ found = collect(run, seed)
 # Xception with attention, patches for ResNet50.
 
 # %% tags=["nbval-ignore-output"]
-show(tables.configurations(found.metrics), "Table 4. The training configurations of this run.")
+show(
+    tables.configurations(found.metrics),
+    "The training configurations of this run, and those that the paper's Table 4 prints.",
+)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4a", "caption": "Training loss of the four networks (Figure 4a)."}, "image": {"alt": "Training loss against epoch, one line for each of the four networks."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4a", "caption": "Training loss of the four networks (the paper's Figure 4a)."}, "image": {"alt": "Four lines, one for each network, show the training loss against the epoch."}}
 figures.losses(found.histories, which="loss")
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4b", "caption": "Validation loss of the four networks (Figure 4b)."}, "image": {"alt": "Validation loss against epoch, one line for each of the four networks."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4b", "caption": "Validation loss of the four networks (the paper's Figure 4b)."}, "image": {"alt": "Four lines, one for each network, show the validation loss against the epoch."}}
 figures.losses(found.histories, which="val_loss")
 
 # %% [markdown]
@@ -55,8 +58,8 @@ figures.losses(found.histories, which="val_loss")
 # %% tags=["nbval-ignore-output"]
 show(
     tables.table_6(found.metrics),
-    "Table 6. Errors on this run's test radiographs as they are, and the printed ones; 95 % "
-    "intervals in parentheses.",
+    "Errors on this run's test radiographs as they are, and those that the paper's Table 6 prints; "
+    "95 % intervals in parentheses.",
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -67,7 +70,7 @@ show(
     decimals=2,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-correlation", "caption": "Correlation of the networks' errors on test: the lower, the more an average can gain."}, "image": {"alt": "Heat map of the correlations between the errors of the four networks."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-correlation", "caption": "Correlation of the networks' errors on test: the lower, the more an average can gain."}, "image": {"alt": "A square of colored cells gives the correlation between the errors of every two of the four networks, as a number and as a shade."}}
 figures.error_correlation(found.error_correlation)
 
 # %% [markdown]
@@ -91,13 +94,13 @@ show(
     decimals=2,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6", "caption": "Predicted against true bone age on test in z-units, for every network and the ensemble with the printed weights divided by their sum (Figure 6)."}, "image": {"alt": "One scatter plot for each network and the ensemble, predicted against true bone age, with the line of identity."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-6", "caption": "Predicted against true bone age on test in z-units, for every network and the ensemble with the printed weights divided by their sum (the paper's Figure 6)."}, "image": {"alt": "A panel for each network and for the ensemble shows predicted against true bone age in z, a point a radiograph, and the line where both are equal."}}
 figures.predictions(found.test, normalizer=found.normalizer, unit="z")
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-by-age", "caption": "Mean absolute error, and below it the mean error, by age on test, with 95 % intervals."}, "image": {"alt": "Two panels against age band, the mean absolute error and the mean error in months, a point with its interval for each network and the ensemble."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-error-by-age", "caption": "Mean absolute error, and below it the mean error, by age on test, with 95 % intervals."}, "image": {"alt": "Two panels show the mean absolute error and the mean error in months by age band, a point with its interval for each network and the ensemble."}}
 figures.error_by_age(found.test)
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-errors", "caption": "Mean absolute error on test with 95 % intervals, beside a constant guess."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensemble, and a vertical line for the constant guess."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-errors", "caption": "Mean absolute error on test with 95 % intervals, beside a constant guess."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and of the ensemble on this run's test radiographs; a vertical line marks a constant guess."}}
 figures.errors_bar(found.scores, {"constant guess": found.constant_mae_months})
 
 # %% [markdown]
@@ -119,7 +122,7 @@ show(
     decimals=1,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-train-validation", "caption": "Error on training and validation radiographs of every network and ensemble: the longer the line, the more it overfits."}, "image": {"alt": "For each network and ensemble two points joined by a line, the error on training and on validation radiographs in months."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-train-validation", "caption": "Error on training and validation radiographs of every network and ensemble: the longer the line, the more it overfits."}, "image": {"alt": "For each network and ensemble a line joins two points, the error on training and on validation radiographs in months."}}
 figures.train_and_validation(found.ensemble)
 
 # %% [markdown]
@@ -159,7 +162,7 @@ show(
 # Every change by its strength, for each network and the ensemble with the printed weights divided by
 # their sum. The dashed lines are the errors on the radiographs as they are.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-robustness", "caption": "Mean absolute error on changed test radiographs against the strength of the change, with 95 % intervals; dashed: as they are."}, "image": {"alt": "One panel for each change of the radiograph, mean absolute error in months against its strength, one line for each network and the ensemble, and dashed lines for the error on unchanged radiographs."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-robustness", "caption": "Mean absolute error on changed test radiographs against the strength of the change, with 95 % intervals; dashed: as they are."}, "image": {"alt": "A panel for each change of the radiograph shows the mean absolute error in months against its strength, a line for each network and the ensemble; dashed lines show the error on unchanged radiographs."}}
 from boneage_lib.report.robustness import robustness_tables
 
 figures.robustness(robustness_tables(run), seed)

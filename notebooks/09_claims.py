@@ -30,6 +30,7 @@ from boneage_lib.paper import (
     measured_claims,
     rmse_readings,
 )
+from boneage_lib.paper.published import TITLES
 from boneage_lib.report import (
     Run,
     built_inputs,
@@ -66,7 +67,7 @@ verdict_counts(rows)
 # %% [markdown]
 # *Confirmed*: the test agrees. *Approximately*: it agrees in part, or in direction with an interval
 # that includes zero. *Contradicted*: it says the opposite. *Ambiguous*: the text has several
-# readings that differ, or the intervals leave it open. *Not testable on this run*: something is
+# readings that differ, or the intervals leave it open. *Not testable here*: something is
 # missing, and the reason says what.
 #
 # ## The ledger
@@ -80,12 +81,12 @@ show_ledger(rows)
 # %% [markdown]
 # ## Errors in months
 #
-# Table 6 gives errors in units of a standard deviation that the paper does not name. In months,
+# The paper's Table 6 gives errors in units of a standard deviation that the paper does not name. In months,
 # under each reading:
 
 # %%
 show(
-    rmse_readings(load_histogram()).set_index("network"),
-    "Table 6's errors in months under each reading of its unit.",
+    rmse_readings(load_histogram()).replace({"network": TITLES}).set_index("network"),
+    "Errors of the paper's Table 6 in months, under each reading of its unit.",
     decimals=1,
 )

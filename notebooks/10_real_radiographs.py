@@ -56,7 +56,7 @@ show(
     "The same after resampling the test radiographs to uniform age and sex, as in the paper.",
 )
 
-# %% mystnb={"figure": {"name": "fig-real-errors", "caption": "Mean absolute error on real test radiographs with 95 % intervals."}, "image": {"alt": "Points with intervals for the mean absolute error of each network and the ensembles, beside a constant guess."}}
+# %% mystnb={"figure": {"name": "fig-real-errors", "caption": "Mean absolute error on real test radiographs with 95 % intervals."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and ensemble on real test radiographs; lines mark a constant guess and published errors."}}
 figures.errors_bar(
     found.scores,
     {"constant guess": found.constant_mae_months, **reference_errors(found.metrics["data"])},
@@ -74,7 +74,7 @@ show(
     decimals=2,
 )
 
-# %% mystnb={"figure": {"name": "fig-real-losses", "caption": "Validation loss of the four networks on real radiographs."}, "image": {"alt": "Validation loss against epoch, one line for each of the four networks."}}
+# %% mystnb={"figure": {"name": "fig-real-losses", "caption": "Validation loss of the four networks on real radiographs."}, "image": {"alt": "Four lines, one for each network, show the validation loss on real radiographs against the epoch."}}
 figures.losses(found.histories, which="val_loss")
 
 # %% [markdown]
@@ -83,12 +83,12 @@ figures.losses(found.histories, which="val_loss")
 # %%
 show(
     tables.patch_study(found.patch_size_study),
-    "Table 5's settings on real radiographs after one epoch: losses of single patches, and the mean "
+    "The settings of the paper's Table 5 on real radiographs after one epoch: losses of single patches, and the mean "
     "absolute error of validation radiographs with its 95 % interval (months).",
     decimals=2,
 )
 
-# %% mystnb={"figure": {"name": "fig-real-patches", "caption": "Validation error after one epoch by number and size of patches, real radiographs."}, "image": {"alt": "Mean absolute error in months with intervals for each number and size of patches."}}
+# %% mystnb={"figure": {"name": "fig-real-patches", "caption": "Validation error after one epoch by number and size of patches, real radiographs."}, "image": {"alt": "A point with its interval gives the mean absolute error in months on real radiographs for each number and size of patches."}}
 figures.patch_validation(found.patch_size_study)
 
 # %% [markdown]
@@ -156,21 +156,23 @@ show(
 # %%
 show(
     tables.ablation(found.ablations.get("schedules")),
-    "Xception under each learning-rate schedule, months.",
+    "Xception under each learning-rate schedule: mean absolute error of validation radiographs, "
+    "months.",
     absent=absent,
 )
 
 # %%
 show(
     tables.ablation(found.ablations.get("resampling")),
-    "Xception with and without resampling, months.",
+    "Xception with and without resampling: mean absolute error of validation radiographs, months.",
     absent=absent,
 )
 
 # %%
 show(
     tables.ablation(found.ablations.get("input_form")),
-    "ResNet50 on patches with both forms of input, months.",
+    "ResNet50 on patches with both forms of input: mean absolute error of validation radiographs, "
+    "months.",
     absent=absent,
 )
 

@@ -56,14 +56,18 @@ def test_differences_over_seeds_are_paired_by_seed() -> None:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ((2, 1, 3), "confirmed"),
-        ((0.5, -1, 2), "approximately"),
-        ((-0.5, -2, 1), "ambiguous"),
-        ((-2, -3, -1), "contradicted"),
+        ([(2, 1, 3)], "confirmed"),
+        ([(0.5, -1, 2)], "approximately"),
+        ([(-0.5, -2, 1)], "ambiguous"),
+        ([(-2, -3, -1)], "contradicted"),
+        # Over radiographs and over seeds: both must lie on one side.
+        ([(-2, -3, -1), (-1, -2, -0.5)], "contradicted"),
+        ([(-2, -5, 1), (-1, -2, -0.5)], "ambiguous"),
+        ([(2, 1, 3), (1, -1, 3)], "approximately"),
     ],
 )
-def test_verdict_on_no_gain(found: tuple[float, float, float], expected: str) -> None:
-    assert no_gain(found)[0].value == expected
+def test_verdict_on_no_gain(found: list[tuple[float, float, float]], expected: str) -> None:
+    assert no_gain(*found)[0].value == expected
 
 
 def seeds(**maes: tuple[float, ...]) -> dict[str, Any]:
@@ -84,7 +88,10 @@ def test_the_headline_asks_for_radiographs_and_seeds() -> None:
     luck = seeds(resnet50_patches=(10, 18, 10), xception=(13, 14, 13))
     assert verdict(name, paired=better, metrics=luck) == "approximately"
     other = seeds(resnet50_patches=(15, 16, 15), xception=(13, 14, 13.1))
-    assert verdict(name, paired=better, metrics=other) == "contradicted"
+    assert verdict(name, paired=better, metrics=other) == "ambiguous"  # the two disagree
+    worse = [pair(RESNET, XCEPTION, 3)]
+    assert verdict(name, paired=worse, metrics=other) == "contradicted"
+    assert verdict(name, paired=worse, metrics=luck) == "ambiguous"
 
 
 def test_attention_brings_a_benefit_or_none() -> None:
@@ -117,7 +124,7 @@ def test_size_of_the_radiographs_is_told_and_printed_errors_need_the_papers() ->
     assert "12,611 radiographs of 100 px" in found.reason
     test = of_rmse(25) | {"mae_months_ci": [19, 21]}
     for name in ("table-6-mae", "table-6-xception"):
-        assert verdict(name, metrics=scores(test=test)) != "not testable on this run"
+        assert verdict(name, metrics=scores(test=test)) != "not testable here"
         found = claim(name, metrics=scores(test=test), **small)
         assert found.verdict is Verdict.NOT_TESTABLE
         assert "Radiographs of 100 px, the paper's of 500 px" in found.reason
@@ -203,7 +210,7 @@ def test_a_mean_absolute_error_is_held_against_what_the_printed_errors_imply() -
     assert verdict("table-6-mae", metrics=metrics) == "confirmed"
     metrics[RESNET]["test"]["mae_months_ci"] = [1.0, 2.0]
     assert verdict("table-6-mae", metrics=metrics) == "approximately"
-    assert verdict("table-6-mae", metrics=metrics, n_train=490) == "not testable on this run"
+    assert verdict("table-6-mae", metrics=metrics, n_train=490) == "not testable here"
 
 
 def of_rmse(months: float, half: float = 1.0) -> dict[str, Any]:
@@ -588,7 +595,8 @@ def gaps(smallest: float, weighted: float) -> list[dict[str, Any]]:
         (gaps(3, 0.2), [], "ambiguous"),
         (gaps(-1, -2), gaps(-1, -2), "confirmed"),
         (gaps(-1, -2), gaps(0.3, -2), "approximately"),
-        (gaps(-1, -2), gaps(3, 2), "contradicted"),
+        (gaps(-1, -2), gaps(3, 2), "ambiguous"),  # the two disagree
+        (gaps(3, 2), gaps(3, 2), "contradicted"),
     ],
 )
 def test_an_ensemble_overfits_less_or_not(
@@ -631,14 +639,14 @@ def test_what_the_built_networks_decide() -> None:
     assert found["attention-built"] == "ambiguous"
     assert found["frozen-base"] == "confirmed"
     assert found["xception-cheaper"] == "contradicted"
-    assert found["xception-faster"] == found["paper-protocol"] == "not testable on this run"
+    assert found["xception-faster"] == found["paper-protocol"] == "not testable here"
     turned = built(
         inception_v3={"gflops": 60.0, "trainable": 1}, xception={"base_unchanged": False}
     )
     found = built_verdicts(turned)
     assert found["table-3-built"] == found["frozen-base"] == "approximately"
     assert found["xception-cheaper"] == "confirmed"
-    assert set(built_verdicts({}).values()) == {"not testable on this run"}
+    assert set(built_verdicts({}).values()) == {"not testable here"}
 
 
 def test_speed_and_settings() -> None:

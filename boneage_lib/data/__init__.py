@@ -5,6 +5,7 @@ from boneage_lib.data.heaping import heaping, implied_rounding, other_heaps, rou
 from boneage_lib.data.histogram import age_by_sex, load_histogram, table1
 from boneage_lib.data.inspection import (
     FLAGS,
+    GREY_LEVELS,
     Inspection,
     file_sizes,
     flags,
@@ -30,6 +31,7 @@ from boneage_lib.data.splits import stratified_split
 __all__ = [
     "AGE_BINS",
     "FLAGS",
+    "GREY_LEVELS",
     "SPLITS",
     "AgeNormalizer",
     "Cohort",

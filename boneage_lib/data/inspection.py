@@ -31,6 +31,15 @@ CUT_ACROSS = 0.9  # of the width
 WHITE_LEVEL = 250
 BURNT_OUT_SHARE = 0.1  # of the pixels
 
+#: Measures of exposure as readers call them.
+GREY_LEVELS = {
+    "background": "background",
+    "p1": "1st percentile",
+    "p50": "median",
+    "p99": "99th percentile",
+    "contrast": "contrast",
+}
+
 #: What raises each flag of `flags`.
 FLAGS = {
     "nearly empty": f"1st and 99th percentile less than {EMPTY_CONTRAST} grey levels apart",

@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     APPROXIMATELY = "approximately"
     CONTRADICTED = "contradicted"
     AMBIGUOUS = "ambiguous"
-    NOT_TESTABLE = "not testable on this run"
+    NOT_TESTABLE = "not testable here"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def measured_claims(run_results: Results) -> list[Claim]:
     """Every claim that needs a run, with the run's numbers and what they say.
 
     On a synthetic cohort, or with backbones of random weights, the numbers are shown and every
-    verdict is "not testable on this run"; so it is where the run lacks what a claim needs. Claims
+    verdict is "not testable here"; so it is where the run lacks what a claim needs. Claims
     that set networks side by side can be tested on fewer or smaller radiographs than the paper's,
     and say so; printed errors cannot.
 

@@ -110,12 +110,20 @@ def both(known: Sequence[Difference]) -> str:
     return ", over seeds ".join(told(each) for each in known)
 
 
-def lower_error(differences: Sequence[Difference]) -> tuple[Verdict, str]:
-    """Verdict on "lower error than all of these", from differences with their intervals."""
+def lower_error(*comparisons: Sequence[Difference]) -> tuple[Verdict, str]:
+    """Verdict on "lower error than all of these".
+
+    Against a claim speaks only a comparison all of whose intervals lie on the other side of zero:
+    where one includes zero, other radiographs or other seeds could have decided otherwise.
+
+    Args:
+        comparisons: with each of the others, its differences: over radiographs, perhaps over seeds.
+    """
+    differences = [found for comparison in comparisons for found in comparison]
     if all(high < 0 for _, _, high in differences):
         return Verdict.CONFIRMED, "every interval lies on the claimed side of zero"
-    if any(low > 0 for _, low, _ in differences):
-        return Verdict.CONTRADICTED, "an interval lies on the other side of zero"
+    if any(all(low > 0 for _, low, _ in comparison) for comparison in comparisons):
+        return Verdict.CONTRADICTED, "all that a comparison rests on lies on the other side of zero"
     if all(point < 0 for point, _, _ in differences):
         return Verdict.APPROXIMATELY, "all differ as claimed, but an interval includes zero"
     return Verdict.AMBIGUOUS, "intervals include zero, and not all differ as claimed"
@@ -129,18 +137,19 @@ def compared(
     Judged by radiographs and, where there are several, by seeds. ``value`` and ``interval`` are
     those of the comparison on test that supports the claim least.
     """
-    texts, on_test, known, alone = [], [], [], False
+    texts, comparisons, alone = [], [], False
     for other in others:
         found = judged(run_results, network, other)
         if found is None:
             return absent(f"paired difference of {TITLES[network]} and {TITLES[other]}")
         texts.append(f"{found[1]} against {TITLES[other]}")
-        on_test.append(found[0][0])
-        known += found[0]
+        comparisons.append(found[0])
         alone |= len(found[0]) == 1
     lower = claimed == "lower"
-    weakest = (max if lower else min)(on_test)
-    verdict, reason = lower_error(known if lower else [turned(found) for found in known])
+    weakest = (max if lower else min)(known[0] for known in comparisons)
+    verdict, reason = lower_error(
+        *(known if lower else [turned(each) for each in known] for known in comparisons)
+    )
     return {
         "measured": "; ".join(texts),
         "value": weakest[0],
@@ -167,8 +176,8 @@ def no_gain(*differences: Difference) -> tuple[Verdict, str]:
     """
     if all(low > 0 for _, low, _ in differences):
         return Verdict.CONFIRMED, "every interval lies above zero: its error is larger"
-    if any(high < 0 for _, _, high in differences):
-        return Verdict.CONTRADICTED, "an interval lies below zero: its error is smaller"
+    if all(high < 0 for _, _, high in differences):
+        return Verdict.CONTRADICTED, "every interval lies below zero: its error is smaller"
     if all(point >= 0 for point, _, _ in differences):
         return Verdict.APPROXIMATELY, "an interval includes zero"
     return Verdict.AMBIGUOUS, "an interval includes zero, and the error is smaller on average"

@@ -87,7 +87,7 @@ def _steadier(run_results: Results) -> Claim:
             (low, high), (least, most) = own["deviation_months_ci"], row["deviation_months_ci"]
             less = own["deviation_months"] - row["deviation_months"]
             apart.append((less, low - most, high - least))
-        verdict, reason = lower_error(apart)
+        verdict, reason = lower_error(*([each] for each in apart))
         steady = all(own["mae_sd_months"] < row["mae_sd_months"] for row in members.values())
         if own["seeds"] < ENOUGH_SEEDS or not steady:
             verdict = capped(verdict)

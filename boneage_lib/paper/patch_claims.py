@@ -132,7 +132,7 @@ def _by_setting(settings: Mapping[Setting, Sequence[Record]]) -> dict[str, Any]:
     )
     interval = None
     if len(known) == len(others):
-        verdict, _ = lower_error(known)
+        verdict, _ = lower_error(*([found] for found in known))
         weakest = max(known, key=lambda each: each[0])
         value, interval = weakest[0], weakest[1:]
         measured += f" months; {_named(largest)} less the next best {told(weakest)}"

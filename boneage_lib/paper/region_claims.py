@@ -129,7 +129,7 @@ def _center(run_results: Results) -> Claim:
         half = absent(f"differences of {TITLES[RESNET]} in the center of the age axis")
     else:
         weakest = max((known[0] for known in against.values()), key=lambda each: each[0])
-        verdict, reason = lower_error([each for known in against.values() for each in known])
+        verdict, reason = lower_error(*against.values())
         half = {
             "measured": f"{n} radiographs; "
             + "; ".join(f"{both(d)} against {TITLES[other]}" for other, d in against.items()),

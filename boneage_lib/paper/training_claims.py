@@ -160,7 +160,7 @@ def _longer(run_results: Results) -> Claim:
         longer = all(len(history["val_loss"]) > printed for history in histories.values())
         several = all(len(h.get("val_loss_of_seeds") or ()) > 1 for h in histories.values())
         gains = {name: _gains(history, printed) for name, history in histories.items()}
-        verdict, _ = lower_error([turned(found) for found in gains.values()])
+        verdict, _ = lower_error(*([turned(found)] for found in gains.values()))
         if not (longer and several):
             verdict = capped(verdict)
         if not several and verdict is Verdict.CONTRADICTED:
@@ -202,7 +202,7 @@ def _frequent(run_results: Results) -> Claim:
     if not found:
         half = absent("errors on radiographs of frequent and of rare ages")
     else:
-        verdict, reason = lower_error(list(found.values()))
+        verdict, reason = lower_error(*([each] for each in found.values()))
         settings = run_results.get("settings") or {}
         uniform = any(own.get("draws_per_cell") for own in settings.values())
         if uniform:

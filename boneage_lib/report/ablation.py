@@ -20,6 +20,14 @@ if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.training import Settings
 
 
+#: What each ablation compares, as captions begin.
+COMPARED = {
+    "schedules": "Xception under each learning-rate schedule",
+    "resampling": "Xception with and without resampling",
+    "input_form": "ResNet50 on patches with both forms of input",
+}
+
+
 def show_ablation(
     run: Run,
     study: str,
@@ -49,19 +57,20 @@ def show_ablation(
         table = ablate(
             study, cohort, settings, seeds, run.bank, weights, run.checkpoints, keep_maps
         )
-        found, on = keep_ablation(run, study, table), "this run"
+        found, on, of = keep_ablation(run, study, table), "this run", ""
     else:
         # Of an earlier run in this folder, whose numbers would enter the ledger of this one.
         (run.results / "ablations" / f"{study}.json").unlink(missing_ok=True)
         kept = project_root() / "results" / REAL_STUDY / "ablations" / f"{study}.json"
         if not kept.is_file():
             return Markdown(f"Left out of this run (`ablation_seeds = 0`), and {NOT_MEASURED}.")
-        found, on = json.loads(kept.read_text()), f"results/{REAL_STUDY}"
+        found, on, of = json.loads(kept.read_text()), f"results/{REAL_STUDY}", REAL_STUDY
     return show(
         ablation(found),
-        f"Mean absolute error of {found['n']} validation radiographs, months, of {on}: mean and "
-        "95 % interval over seeds; difference to the first row, paired, with an interval that "
-        "covers the one over seeds and the one over radiographs.",
+        f"{COMPARED[study]}: mean absolute error of {found['n']} validation radiographs, months, "
+        f"of {on}. Mean and 95 % interval over seeds; difference to the first row, paired, with an "
+        "interval that covers the one over seeds and the one over radiographs.",
+        of=of,
     )
 
 

@@ -19,7 +19,7 @@ from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.provenance_page import provenance_page
 from boneage_lib.report.run import Run, project_root
-from boneage_lib.report.stamps import stamped
+from boneage_lib.report.stamps import number_tables, stamped
 
 #: Copied as they are beside the notebooks.
 PARTS = ("_config.yml", "_toc.yml", "book", "results")
@@ -71,11 +71,13 @@ def _pages(run: Run) -> Path:
             shutil.copy2(source, pages / part)
     (pages / "notebooks").mkdir()
     data = json.loads((run.cohort_folder / "cohort.json").read_text())["checksum"]
+    table = 1
     for name in NOTEBOOKS:
         path = run.notebooks / f"{name}.ipynb"
         notebook, outputs = _folded(nbformat.read(path, as_version=4)), run.outputs / name
         if made := read_made(path):
             notebook = stamped(notebook, name, made, data, outputs)
+        table = number_tables(notebook, table)
         nbformat.write(notebook, pages / "notebooks" / f"{name}.ipynb")
     if run.outputs.is_dir():
         shutil.copytree(

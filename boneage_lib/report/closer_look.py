@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from boneage_lib.evaluation.perturbations import CONDITIONS
+from boneage_lib.evaluation.perturbations import CONDITIONS, Condition
 from boneage_lib.evaluation.robustness import robustness
 from boneage_lib.evaluation.robustness_summary import UNCHANGED, robustness_summary
 from boneage_lib.evaluation.saliency import Saliency, occlusion, saliency
@@ -106,9 +106,7 @@ def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         rows.append(
             {
                 "change": "none" if same else (own.title.lower() if own else name),
-                "strength": "—"
-                if same or on
-                else f"{strength:g} {own.unit if own else ''}".replace("-", "\N{MINUS SIGN}"),
+                "strength": "—" if same or on else _strength(own, strength),
                 "mean absolute error": _interval(found, "mae"),
                 "more than without": "—" if same else _interval(found, "change"),
                 "answers move by": "—" if same else f"{found['moved_months']:.1f}",
@@ -132,12 +130,25 @@ def saliency_sentence(numbers: dict[str, Any]) -> Any:
         ]
     if numbers["cases"]:
         correlation = share_range(numbers, "rank_correlation", 1, 2)
-        radiographs = "radiograph" if numbers["cases"] == 1 else "radiographs"
+        worst = (
+            "radiograph with the worst error"
+            if numbers["cases"] == 1
+            else f"{numbers['cases']} radiographs with the worst errors"
+        )
         sentences.append(
-            f"On the {numbers['cases']} {radiographs} with the worst errors, shown above, Grad-CAM "
-            f"and occlusion rank places alike with a correlation of **{correlation}**."
+            f"On the {worst}, shown above, the ranks that Grad-CAM and occlusion give to places "
+            f"correlate at **{correlation}** (1: the same order)."
         )
     return Markdown(" ".join(sentences))
+
+
+def _strength(own: Condition | None, strength: float) -> str:
+    """A strength with its unit; turned the other way rather than by less than zero degrees."""
+    if own is None:
+        return f"{strength:g}"
+    if strength < 0 and own.unit.endswith("counterclockwise"):
+        return f"{-strength:g} {own.unit.replace('counterclockwise', 'clockwise')}"
+    return f"{strength:g} {own.unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def _interval(found: dict[Any, Any], name: str) -> str:

@@ -6,7 +6,9 @@ it is a table with all its rows, and on a narrow screen a list of cards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -15,6 +17,7 @@ from IPython.display import HTML
 
 from boneage_lib.paper import Verdict
 from boneage_lib.paper.statements import statements
+from boneage_lib.report.run import project_root
 from boneage_lib.report.tables import show
 
 NEEDS = {
@@ -100,5 +103,20 @@ def _link(row: Mapping[str, Any]) -> str:
     notebook, _, anchor = place.partition("#")
     number = notebook.partition("_")[0]
     target = f"{notebook}.html" + (f"#{anchor}" if anchor else "")
-    words = anchor.replace("-", " ") if anchor else notebook.replace("_", " ")
-    return f'<a href="{escape(target)}">{escape(f"{number}: {words}" if anchor else words)}</a>'
+    words = parts_of(notebook).get(anchor, anchor)
+    return f'<a href="{escape(target)}">{escape(f"{number}: {words}")}</a>'
+
+
+@cache
+def parts_of(notebook: str) -> dict[str, str]:
+    """What the parts of a notebook are called: its title under "", headings and figures by anchor.
+
+    Args:
+        notebook: its name, such as ``09_claims``.
+    """
+    text = (project_root() / "notebooks" / f"{notebook}.py").read_text(encoding="utf-8")
+    headings = re.findall(r"^# #+ (.+)$", text, re.M)
+    parts = {re.sub(r"[^\w]+", "-", words.lower()).strip("-"): words for words in headings}
+    figures = re.findall(r'"figure": \{"name": "([^"]+)", "caption": "([^"]+)"', text)
+    parts |= {name: caption.rstrip(".") for name, caption in figures}
+    return {"": headings[0], **parts}

@@ -1,4 +1,9 @@
-"""Under every figure and table of the book: what made it, and the thing itself as a file."""
+"""Under every figure and table of the book: what made it, and the thing itself as a file.
+
+Not all that a run's notebooks show is the run's own: a cell's metadata ``of`` names another source,
+a notebook's parameter ``study`` one for all of its cells, and a table says so itself where it
+depends on the run (see `boneage_lib.report.tables.show`).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,15 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+
+from boneage_lib.report.sources import Source, source
 
 
 @dataclass(frozen=True)
@@ -25,26 +32,34 @@ class Shown:
         kind: figure or table.
         caption: as the book has it; empty where there is none.
         picture: SHA-256 of a figure's PNG, by which the book names it; empty for tables.
+        of: name of its `boneage_lib.report.sources.Source`; empty for the run itself.
     """
 
     cell: int
     kind: str
     caption: str
     picture: str = ""
+    of: str = ""
 
 
 def shown_by(cell: NotebookNode, number: int) -> Shown | None:
     """The figure or table that a code cell shows, if it shows one."""
-    figure = cell.metadata.get("mystnb", {}).get("figure")
+    figure, of = cell.metadata.get("mystnb", {}).get("figure"), cell.metadata.get("of", "")
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if figure and "image/png" in data:
             # MyST-NB names the picture's file by this digest.
             picture = hashlib.sha256(base64.b64decode(data["image/png"])).hexdigest()
-            return Shown(number, "figure", figure["caption"], picture)
+            return Shown(number, "figure", figure["caption"], picture, of)
         if "<table" in (table := "".join(data.get("text/html", ""))):
             caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, re.S)
-            return Shown(number, "table", html.unescape(caption[1]) if caption else "")
+            other = re.search(r'<table[^>]* data-of="([^"]*)"', table)
+            return Shown(
+                number,
+                "table",
+                html.unescape(caption[1]) if caption else "",
+                of=html.unescape(other[1]) if other else of,
+            )
     return None
 
 
@@ -56,13 +71,46 @@ def all_shown(notebook: NotebookNode) -> Iterator[Shown]:
             yield found
 
 
+def number_tables(notebook: NotebookNode, first: int) -> int:
+    """Begin the captions of a notebook's tables with their numbers, as those of figures do.
+
+    Args:
+        notebook: executed; it is changed.
+        first: number of its first table.
+
+    Returns:
+        The number of the next table, of another notebook.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            table = "".join(output.get("data", {}).get("text/html", ""))
+            if "<table" in table and "<caption" in table:
+                words = f'<span class="caption-number">Table {first} </span>'
+                output["data"]["text/html"] = re.sub(
+                    "(<caption[^>]*>)", rf"\1{words}", table, count=1
+                )
+                first += 1
+    return first
+
+
+def source_of(found: Shown, made: Mapping[str, Any]) -> Source | None:
+    """What a figure or table shows that its run did not measure; None where it did.
+
+    Args:
+        found: the figure or table.
+        made: the record of its notebook, see `boneage_lib.report.made`.
+    """
+    name = found.of or made["parameters"].get("study")
+    return source(name) if name else None
+
+
 def anchor(notebook: str, cell: int | None = None) -> str:
     """Where the provenance page tells of a notebook, or of one of its cells."""
     own = f"made-{notebook.replace('_', '-')}"
     return own if cell is None else f"{own}-{cell}"
 
 
-def settings_digest(parameters: dict[str, Any]) -> str:
+def settings_digest(parameters: Mapping[str, Any]) -> str:
     """Six hexadecimal digits that change with any parameter."""
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:6]
 
@@ -93,13 +141,19 @@ def stamped(
 
 
 def _stamp(found: Shown, name: str, made: dict[str, Any], data: str, outputs: Path) -> str:
+    what, settings, commit = [], made["parameters"], made["commit"]
+    if other := source_of(found, made):
+        # Label counts have neither settings nor commit of their own: what read them stands here.
+        what, data = [other.title], other.data
+        settings, commit = other.profile or settings, other.record.get("commit", commit)
     words = html.escape(
         " · ".join(
             [
                 f"notebook {name[:2]}, cell {found.cell}",
-                f"settings {settings_digest(made['parameters'])}",
+                *what,
+                f"settings {settings_digest(settings)}",
                 f"data {data[:6]}",
-                f"commit {made['commit'][:7]}",
+                f"commit {commit[:7]}",
             ]
         )
     )

@@ -22,7 +22,13 @@ def in_print(name: Any) -> Any:
     return (f"{stem} ({unit})" if stem and unit in UNITS else name).replace("_", " ")
 
 
-def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent: str = "") -> Any:
+def show(
+    table: pd.DataFrame,
+    caption: str,
+    decimals: int | None = None,
+    absent: str = "",
+    of: str = "",
+) -> Any:
     """A table with its caption, the same text every time it is made.
 
     Args:
@@ -30,6 +36,8 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent:
         caption: a sentence with the units.
         decimals: decimals of fractional columns; by default as many as they have, up to four.
         absent: a sentence that stands in place of a table without rows.
+        of: name of what the numbers come from, where the run did not measure them: see
+            `boneage_lib.report.stamps`.
 
     Returns:
         A styler whose text is escaped: a label or the name of a file never becomes markup.
@@ -47,6 +55,8 @@ def show(table: pd.DataFrame, caption: str, decimals: int | None = None, absent:
     style = table.style.format(forms, na_rep="—")
     for axis in (0, 1):
         style = style.format_index(_as_text, axis=axis)
+    if of:
+        style = style.set_table_attributes(f'data-of="{escape(of)}"')
     digest = hashlib.sha256(caption.encode()).hexdigest()[:8]
     return style.set_caption(_as_text(caption)).set_uuid(digest)
 
