@@ -15,8 +15,8 @@
 # measured, with a computed verdict, its reason, and a link to the cell that measured it.
 #
 # **Reads** `results/` of this run and `results/benchmarks/training.json`. **Writes**
-# `results/claims.json`. **Costs** half a minute on one core: it builds the four networks at full
-# size.
+# `results/claims.json` and, with what decides its measured rows, `results/claim_inputs.json`.
+# **Costs** half a minute on one core: it builds the four networks at full size.
 
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
@@ -27,7 +27,6 @@ from boneage_lib.paper import (
     built_claims,
     exact_claims,
     ledger,
-    measured_claims,
     rmse_readings,
 )
 from boneage_lib.paper.published import TITLES
@@ -58,7 +57,7 @@ rows = keep_claims(
     run,
     exact=ledger(exact_claims()),
     built=ledger(built_claims(built_inputs(run))),
-    measured=ledger(measured_claims(claim_inputs(run))),
+    inputs=claim_inputs(run),
 )
 
 # %% tags=["nbval-ignore-output"]

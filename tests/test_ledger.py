@@ -18,7 +18,7 @@ from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claim
 from boneage_lib.paper.statements import statements
 from boneage_lib.report import Run, claim_inputs, collect, keep_claims, show_ledger, verdict_counts
 from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_less_rare, rulers
-from boneage_lib.report.ledger_page import HEADINGS, ledger_html
+from boneage_lib.report.ledger_page import HEADINGS, ledger_html, parts_of
 from boneage_lib.report.results import seed_history
 from boneage_lib.report.run import NOTEBOOK_OF
 
@@ -152,18 +152,32 @@ def test_speeds_come_from_the_benchmark(tmp_path: Path) -> None:
 
 
 def test_the_kept_ledger_is_strict_json_and_counts_its_verdicts(run: Run) -> None:
-    parts = [
-        ledger(claims)
-        for claims in (exact_claims(), built_claims({}), measured_claims(claim_inputs(run)))
-    ]
-    rows = keep_claims(run, exact=parts[0], built=parts[1], measured=parts[2])
+    exact, built = ledger(exact_claims()), ledger(built_claims({}))
+    rows = keep_claims(run, exact, claim_inputs(run), built)
     kept = strict_json(run.results / "claims.json")
     assert [row["id"] for row in kept] == rows["id"].tolist()
     assert sorted(row["id"] for row in kept) == sorted(statements())
     assert set(rows["needs"]) == {"arithmetic", "networks", "run"}
     counts = verdict_counts(rows).data
     assert counts.loc["all"].sum() == len(rows)
-    assert counts.loc["arithmetic and labels"].sum() == len(parts[0])
+    assert counts.loc["arithmetic and labels"].sum() == len(exact)
+
+
+def test_kept_inputs_give_the_same_verdicts_again(run: Run) -> None:
+    rows = keep_claims(run, ledger(exact_claims()), claim_inputs(run))
+    again = ledger(measured_claims(strict_json(run.results / "claim_inputs.json")))
+    measured = rows[rows["needs"] == "run"].drop(columns="needs").reset_index(drop=True)
+    pd.testing.assert_frame_equal(measured, again)
+
+
+def test_a_link_to_a_cell_has_the_words_of_its_heading_or_caption() -> None:
+    for statement in statements().values():
+        notebook, _, anchor = statement.measured_in.partition("#")
+        if notebook:
+            assert anchor in parts_of(notebook), statement.measured_in
+    parts = parts_of("08_ensemble_analysis")
+    assert parts["is-it-more-robust"] == "Is it more robust?"
+    assert parts["fig-4b"] == "Validation loss of the four networks (the paper's Figure 4b)"
 
 
 class Cells(HTMLParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,25 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
+import yaml
+from made_up_run import project
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from boneage_lib.report.execute import execute
 from boneage_lib.report.made import read_made
 from boneage_lib.report.outputs import keep_output
-from boneage_lib.report.stamps import Shown, all_shown, anchor, settings_digest, stamped
+from boneage_lib.report.provenance_page import provenance_page
+from boneage_lib.report.run import Run
+from boneage_lib.report.sources import LABELS, source
+from boneage_lib.report.stamps import (
+    Shown,
+    all_shown,
+    anchor,
+    number_tables,
+    settings_digest,
+    stamped,
+)
 from boneage_lib.report.tables import show
 from boneage_lib.report.theme import save_figure
 
@@ -81,6 +94,97 @@ def test_another_parameter_gives_another_stamp(
     ]
     assert texts[0] != texts[1]
     assert settings_digest({"seed": 1}) in texts[1]
+
+
+STUDY = {
+    "cohort": {"checksum": "c0ffee" * 8, "n": 9, "kind": "rsna", "size": 500, "seed": 0}
+    | {"split_origin": "stratified"},
+    "profile": {
+        "profile": "tiny",
+        "title": "A tiny study",
+        "notebooks": {"04_xception": {"seeds": 5}, "09_claims": {}},
+    },
+    "commit": "abcdef012345",
+    "written": "2026-01-02T03:04:05+00:00",
+    "processor": "a processor",
+    "python": "3",
+    "versions": {"keras": "3"},
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(project(tmp_path))
+    (tmp_path / "results" / "tiny").mkdir(parents=True)
+    (tmp_path / "results" / "tiny" / "provenance.json").write_text(json.dumps(STUDY))
+    return "tiny"
+
+
+def test_what_another_study_measured_has_its_data_settings_and_commit(
+    study: str, notebook: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    table = show(pd.DataFrame({"a": [1]}), "Kept.", of=study).to_html()
+    notebook.cells.append(new_code_cell("4", outputs=[shown({"text/html": table})]))
+    cells = stamped(notebook, "04_xception", MADE, "fedcba987654", tmp_path).cells
+    own, kept = cells[6].source, cells[8].source
+    assert "data fedcba · commit 0123456" in own
+    digest = settings_digest(STUDY["profile"])
+    assert f"cell 4 · study tiny · settings {digest} · data c0ffee · commit abcdef0" in kept
+
+
+def test_a_notebook_of_a_study_names_it_under_all_it_shows(
+    study: str, notebook: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    made = {**MADE, "parameters": {"study": study}}
+    cells = stamped(notebook, "10_real_radiographs", made, "fedcba987654", tmp_path).cells
+    assert all("study tiny" in cells[number].source for number in (3, 6))
+
+
+def test_a_cell_can_say_that_it_shows_labels(
+    notebook: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    notebook.cells[2].metadata["of"] = LABELS
+    cells = stamped(notebook, "01_data_inspection", MADE, "fedcba987654", tmp_path).cells
+    counts = source(LABELS)
+    assert counts is not None
+    assert f"RSNA&#x27;s labels · settings {settings_digest(MADE['parameters'])}" in cells[3].source
+    assert f"data {counts.data[:6]} · commit 0123456" in cells[3].source
+    assert "labels" not in cells[6].source
+
+
+@pytest.mark.parametrize("name", ["none", "../results/tiny", "<b>", "tiny\n"])
+def test_no_study_is_none(study: str, name: str) -> None:
+    assert source(name) is None
+
+
+def test_tables_are_numbered_through_the_book(notebook: nbformat.NotebookNode) -> None:
+    assert number_tables(notebook, 7) == 8
+    (found,) = [each for each in all_shown(notebook) if each.kind == "table"]
+    assert "Table 7 </span>Ages &" in found.caption
+    assert number_tables(new_notebook(cells=[new_markdown_cell("<table>")]), 3) == 3
+
+
+def test_the_page_of_what_made_each_result_tells_of_the_studies(
+    study: str, notebook: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    run.cohort_folder.mkdir(parents=True)
+    cohort = {"kind": "synthetic", "n": 1, "size": 100, "checksum": "0" * 9}
+    (run.cohort_folder / "cohort.json").write_text(json.dumps(cohort))
+    settings = {"profile": "own", "title": "Own", "weights": "random"}
+    run.parameters_file.write_text(yaml.safe_dump(settings))
+    run.notebooks.mkdir()
+    notebook.cells[2].metadata["of"] = study
+    nbformat.write(notebook, run.notebooks / "04_xception.ipynb")
+    facts = dict.fromkeys(("started", "commit", "device", "processor", "python"), "x")
+    made = {**MADE, **facts, "versions": {}, "seconds": 1.0, "cell_seconds": [1.0] * 3}
+    (run.notebooks / "04_xception.made.json").write_text(json.dumps(made))
+    page = provenance_page(run)
+    assert "Cell 2, figure, 1.0 s: Errors. Shows {ref}`study tiny <made-of-tiny>`." in page
+    assert "Cell 3, table 1, 1.0 s: Ages \\& sexes.\n" in page
+    own = page.partition("(made-of-tiny)=\n## Shown beside the run: study tiny\n")[2]
+    for word in ("A tiny study", "c0ffee" * 8, "`abcdef012345`", "04: `seeds = 5`"):
+        assert word in own, word
 
 
 def test_figures_and_tables_are_kept_as_files(tmp_path: Path) -> None:

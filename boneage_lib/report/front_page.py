@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report import figures
 from boneage_lib.report.made import read_made
 from boneage_lib.report.profile import NOTEBOOKS
-from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.run import Run
+from boneage_lib.report.studies import study_claims
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
     REAL_STUDY,
@@ -108,9 +107,7 @@ def _answer() -> list[str]:
     study = study_metrics()
     if study is None:
         return []
-    claims = pd.DataFrame(
-        json.loads((project_root() / "results" / REAL_STUDY / "claims.json").read_text())
-    ).set_index("id")
+    claims = study_claims(REAL_STUDY).set_index("id")
     rows = [
         f"| {_cell(claims.loc[key, 'statement'])} | {_cell(claims.loc[key, told])} | "
         f'<a href="../notebooks/10_real_radiographs.html#claim-{key}"><strong>'

@@ -22,6 +22,7 @@ from boneage_lib.evaluation import (
 from boneage_lib.evaluation.few_values import welch_interval
 from boneage_lib.evaluation.intervals import SMALLEST_STRATUM
 from boneage_lib.inputs import scaled_patch
+from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.findings import over_seeds
 from boneage_lib.paper.published import TABLE_4, number
 from boneage_lib.paper.region_claims import REGIONS, in_region
@@ -244,10 +245,19 @@ def rulers(test: pd.DataFrame, normalizer: AgeNormalizer) -> dict[str, float]:
 def keep_claims(
     run: Run,
     exact: pd.DataFrame,
-    measured: pd.DataFrame,
+    inputs: Mapping[str, Any],
     built: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Write ``results/claims.json``: rows of arithmetic, of built networks, of the run.
+
+    Beside it, ``results/claim_inputs.json`` holds what decides the last, so that a kept study's
+    verdicts are those of today's rules.
+
+    Args:
+        run: where they go.
+        exact: rows that need no image.
+        inputs: see `claim_inputs`.
+        built: rows that need the networks.
 
     Returns:
         All rows with ``needs`` (arithmetic, networks or run), in that order.
@@ -255,7 +265,9 @@ def keep_claims(
     parts = [exact.assign(needs="arithmetic")]
     if built is not None:
         parts.append(built.assign(needs="networks"))
-    rows = pd.concat([*parts, measured.assign(needs="run")], ignore_index=True)
+    parts.append(ledger(measured_claims(inputs)).assign(needs="run"))
+    rows = pd.concat(parts, ignore_index=True)
+    run.write_json("claim_inputs.json", dict(inputs))
     run.write_json("claims.json", json.loads(rows.to_json(orient="records")))
     counts = rows["verdict"].value_counts().items()
     print(f"{len(rows)} claims: {', '.join(f'{count} {verdict}' for verdict, count in counts)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -45,7 +46,7 @@ def source(name: str) -> Source | None:
         counts = files("boneage_lib.data").joinpath("rsna_histogram.csv").read_bytes()
         return Source(LABELS, "RSNA's labels", hashlib.sha256(counts).hexdigest(), {}, {})
     file = project_root() / "results" / name / "provenance.json"
-    if not file.is_file():
+    if not re.fullmatch(r"[\w-]+", name) or not file.is_file():
         return None
     record = json.loads(file.read_text())
     return Source(name, f"study {name}", record["cohort"]["checksum"], record["profile"], record)

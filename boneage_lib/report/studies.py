@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from boneage_lib.errors import InputError
+from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report.collect import Comparison
 from boneage_lib.report.provenance import write_provenance
@@ -30,7 +31,7 @@ KEPT_WHERE_MADE = (
 )
 KEPT = (
     "metrics.json",
-    "claims.json",
+    "claim_inputs.json",
     "patch_size_study.csv",
     "patch_losses.csv",
     *KEPT_WHERE_MADE,
@@ -49,7 +50,7 @@ class Study(Comparison):
         patches_at_test: see `boneage_lib.evaluation.patch_averages`; empty where it was not made.
         ablations: see `boneage_lib.report.ablation.keep_ablation`, by name.
         saliency: see `boneage_lib.evaluation.saliency_summary.saliency_numbers`, by network.
-        claims: the measured rows of its ledger.
+        claims: the measured rows of its ledger, by today's rules.
         provenance: versions, commit, processor, seconds.
     """
 
@@ -70,7 +71,6 @@ def published_study(name: str) -> Study:
     if not (folder / "metrics.json").is_file():
         raise InputError(f"Found no study {name!r} under results/ (no metrics.json).")
     measured = json.loads((folder / "metrics.json").read_text())
-    claims = pd.DataFrame(json.loads((folder / "claims.json").read_text()))
     return Study(
         metrics=measured,
         histories={n: pd.read_csv(folder / "histories" / f"{n}.csv") for n in TITLES},
@@ -81,9 +81,15 @@ def published_study(name: str) -> Study:
         patches_at_test=_table(folder / "patches_at_test.csv"),
         ablations=_by_name(folder / "ablations"),
         saliency=_by_name(folder / "saliency"),
-        claims=claims[claims["needs"] == "run"],
+        claims=study_claims(name),
         provenance=json.loads((folder / "provenance.json").read_text()),
     )
+
+
+def study_claims(name: str) -> pd.DataFrame:
+    """The rows of the ledger that a kept study decides, with ``needs``, by today's rules."""
+    file = project_root() / "results" / name / "claim_inputs.json"
+    return ledger(measured_claims(json.loads(file.read_text()))).assign(needs="run")
 
 
 def keep_study(run: Run, study: str) -> Path:
