@@ -108,13 +108,17 @@ def test_every_numbered_reference_has_its_figure() -> None:
             assert name in drawn, f"{path.name} refers to {name}"
 
 
-def test_every_figure_has_a_caption_and_says_what_it_shows() -> None:
+def test_every_figure_has_a_caption_and_says_in_its_own_sentence_what_it_shows() -> None:
+    alts = []
     for source in SOURCES:
         for cell in jupytext.read(source).cells:
             options = cell.metadata.get("mystnb", {})
             if "figure" in options:
                 assert options["figure"]["caption"].endswith("."), source.name
-                assert len(options["image"]["alt"].split()) > 5, source.name
+                alts.append(options["image"]["alt"])
+    for alt in alts:
+        assert alt[0].isupper() and alt.endswith(".") and len(alt.split()) > 8, alt
+        assert alts.count(alt) == 1, f"two figures say {alt!r}"
 
 
 def test_terms_stand_wherever_readers_are_sent_for_the_data() -> None:

@@ -160,7 +160,7 @@ def test_parameters_agree_with_table_3_or_not(name: str) -> None:
         printed.trainable,
         printed.frozen,
     )
-    assert row["printed in Table 3"].startswith(f"{printed.total:,} = ")
+    assert row["printed in the paper's Table 3"].startswith(f"{printed.total:,} = ")
     assert row["agrees"] == "True"
     for change in ((1, 0), (0, 1), (1, -1)):
         other = stub(printed.trainable + change[0], printed.frozen + change[1])
@@ -170,7 +170,7 @@ def test_parameters_agree_with_table_3_or_not(name: str) -> None:
 def test_table_3_has_no_row_with_attention() -> None:
     table = parameter_table({"xception_attention": stub(10, 20)})
     assert list(table.index) == [TITLES["xception_attention"]]
-    assert table.iloc[0]["printed in Table 3"] == "no row"
+    assert table.iloc[0]["printed in the paper's Table 3"] == "no row"
     assert table.iloc[0]["agrees"] == "not printed"
 
 

@@ -133,8 +133,8 @@ def _answer() -> list[str]:
         "",
         f":::{{figure}} {FIGURE}",
         ":name: fig-front",
-        ":alt: Points with intervals for the mean absolute error in months of each network and of "
-        "the ensemble on real test radiographs, beside a constant guess.",
+        ":alt: A point with its interval gives the mean absolute error, in months, of each network "
+        "and of the ensemble on real test radiographs; a line marks a constant guess.",
         "Mean absolute error on real test radiographs, with 95 % intervals.",
         ":::",
         "",

@@ -86,7 +86,7 @@ def parameter_table(models: dict[str, Any]) -> pd.DataFrame:
         row: dict[str, Any] = {"network": published.TITLES[name], "total": trainable + frozen}
         row |= {"trainable": trainable, "frozen": frozen}
         printed = published.TABLE_3.get(name)
-        row["printed in Table 3"] = (
+        row["printed in the paper's Table 3"] = (
             "no row"
             if printed is None
             else f"{printed.total:,} = {printed.trainable:,} + {printed.frozen:,}"
