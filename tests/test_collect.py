@@ -271,6 +271,14 @@ def test_a_kept_study_comes_back_without_labels_and_places(
     kept = pd.read_csv(folder / "predictions" / "xception.csv")
     assert list(kept) == ["id", "split", "predicted_months"]
 
+    (run.results / "patch_losses.csv").rename(tmp_path / "aside.csv")
+    with pytest.raises(FileNotFoundError):
+        keep_study(run, "tiny")
+    assert (folder / "patch_losses.csv").is_file(), "what was kept is still there"
+    (tmp_path / "aside.csv").rename(run.results / "patch_losses.csv")
+    assert keep_study(run, "tiny") == folder
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
     study = published_study("tiny")
     assert study.metrics == strict_json(run.results / "metrics.json")
     assert list(study.histories) == list(TITLES)

@@ -7,6 +7,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.report.execute import published
 from boneage_lib.report.front_page import write_front_page
@@ -47,5 +48,6 @@ def publish_notebooks(run: Run) -> list[Path]:
             cell["id"] = f"{name[:2]}-{number:02d}"
         notebooks[root / "notebooks" / f"{name}.ipynb"] = notebook
     for target, notebook in notebooks.items():
-        nbformat.write(notebook, target)
+        with written_whole(target) as whole:
+            nbformat.write(notebook, whole)
     return [*notebooks, write_front_page(run, root / "book")]

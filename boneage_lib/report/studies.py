@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,17 +96,19 @@ def study_claims(name: str) -> pd.DataFrame:
 def keep_study(run: Run, study: str) -> Path:
     """Keep a run's numbers under ``results/<study>``: no picture, no label of a patient.
 
-    Predictions are kept by id without the labels; whoever has RSNA's files joins them.
+    Predictions are kept by id without the labels; whoever has RSNA's files joins them. What was
+    kept before stays until all of the new is there.
     """
-    folder = project_root() / "results" / study
+    kept = project_root() / "results" / study
+    folder, old = (kept.with_name(f".{study}.{what}") for what in ("partial", "old"))
+    for left in (folder, old):
+        shutil.rmtree(left, ignore_errors=True)
     if not run.provenance_file.is_file():
         write_provenance(run, yaml.safe_load(run.parameters_file.read_text()))
     for part in ("histories", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name in KEPT:
-        if name in KEPT_WHERE_MADE and not (run.results / name).is_file():
-            (folder / name).unlink(missing_ok=True)
-        else:
+        if name not in KEPT_WHERE_MADE or (run.results / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text((run.results / name).read_text())
     for network in TITLES:
@@ -122,7 +125,11 @@ def keep_study(run: Run, study: str) -> Path:
     # A resumed run finds features in its bank; its seconds would say nothing of what they cost.
     record.pop("timing", None)
     (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
-    return folder
+    if kept.exists():
+        kept.rename(old)
+    folder.rename(kept)
+    shutil.rmtree(old, ignore_errors=True)
+    return kept
 
 
 def _table(file: Path) -> pd.DataFrame:
