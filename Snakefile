@@ -148,8 +148,12 @@ for notebook in NOTEBOOKS:
 
 
 PAGES = [
-    # Every page but the one that each run writes for itself.
-    *(str(file) for file in sorted((ROOT / "book").rglob("*.*")) if file.stem != "this_run"),
+    # Every page but those that each run writes for itself.
+    *(
+        str(file)
+        for file in sorted((ROOT / "book").rglob("*.*"))
+        if file.stem not in ("this_run", "verdicts")
+    ),
     str(ROOT / "_config.yml"),
     str(ROOT / "_toc.yml"),
     *library("report/book.py"),

@@ -14,7 +14,7 @@ ALLOWED: dict[str, dict[str, str]] = yaml.safe_load(
     (Path(__file__).parent / "typed_numbers.yaml").read_text()
 )
 #: Written by a run from its results.
-WRITTEN = {"book/this_run", "book/provenance"}
+WRITTEN = {"book/this_run", "book/verdicts", "book/provenance"}
 PAGES = {
     str(path.relative_to(ROOT).with_suffix("")): path
     for path in [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.py")]

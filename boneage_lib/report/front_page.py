@@ -1,10 +1,11 @@
-"""The part of the first page that says what this run is and how it came out."""
+"""What the first page and the discussion say of the kept study and of this run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from boneage_lib.paper.published import TITLES
@@ -15,6 +16,7 @@ from boneage_lib.report.run import Run
 from boneage_lib.report.studies import study_claims
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
+    NOT_MEASURED,
     REAL_STUDY,
     as_code,
     as_words,
@@ -40,6 +42,19 @@ HEADLINES = {
     "ensemble-beats-best": "reason",
     "resampling-helps": "measured",
 }
+#: Questions of the discussion, and the claims that answer them.
+QUESTIONS = {
+    "Patches or whole radiographs?": ("resnet50-best", "patches-beat-xception"),
+    "Large or small patches?": ("patch-losses", "small-patches-worse"),
+    "Does resampling help?": ("resampling-helps",),
+    "Is Xception better than InceptionV3?": ("xception-improves",),
+    "Is attention to be left out?": ("attention-no-benefit", "attention-deviates"),
+    "Does an average help?": (
+        "ensemble-beats-best",
+        "ensemble-robust",
+        "ensemble-less-overfitting",
+    ),
+}
 FIGURE = "front.svg"
 #: The ensemble that stands beside the networks, as tables of ensembles name it.
 PRINTED_WEIGHTS = "normalized"
@@ -50,21 +65,25 @@ _HEAD = [
 ]
 
 
-def write_front_page(run: Run, folder: Path) -> Path:
-    """Write the first page's parts for a run's book: ``this_run.md`` and its figure.
+def write_front_page(run: Run, folder: Path) -> list[Path]:
+    """Write what prose pages include: ``this_run.md`` with its figure, and ``verdicts.md``.
 
     Args:
         run: finished.
         folder: of the prose pages.
+
+    Returns:
+        Both pages.
     """
     study = study_metrics()
     if study is not None:
         scores = {name: found["test"] for name, found in study["networks"].items()}
         guess = next(iter(study["networks"].values()))["constant"]["mae_months"]
         save_figure(figures.errors_bar(scores, {"constant guess": guess}), folder / FIGURE)
-    page = folder / "this_run.md"
-    page.write_text(front_page(run))
-    return page
+    pages = {"this_run.md": front_page(run), "verdicts.md": verdicts()}
+    for name, text in pages.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in pages]
 
 
 def front_page(run: Run) -> str:
@@ -110,10 +129,8 @@ def _answer() -> list[str]:
     claims = study_claims(REAL_STUDY).set_index("id")
     rows = [
         f"| {_cell(claims.loc[key, 'statement'])} | {_cell(claims.loc[key, told])} | "
-        f'<a href="../notebooks/10_real_radiographs.html#claim-{key}"><strong>'
-        f"{claims.loc[key, 'verdict']}</strong></a> |"
+        f"{_verdict(claims, key)} |"
         for key, told in HEADLINES.items()
-        if key in claims.index
     ]
     return [
         "## The answer, from real radiographs",
@@ -142,6 +159,26 @@ def _answer() -> list[str]:
         *_rows(study),
         "",
     ]
+
+
+def verdicts() -> str:
+    """Markdown for the discussion: its questions, and what the kept study says to each."""
+    if study_metrics() is None:
+        return f"What real radiographs say is {NOT_MEASURED}.\n"
+    claims = study_claims(REAL_STUDY).set_index("id")
+    rows = [
+        f"| {question if key == keys[0] else ''} | {_cell(claims.loc[key, 'statement'])} | "
+        f"{_verdict(claims, key)} |"
+        for question, keys in QUESTIONS.items()
+        for key in keys
+    ]
+    return "\n".join(["| question | the paper says | verdict |", "|---|---|---|", *rows, ""])
+
+
+def _verdict(claims: pd.DataFrame, key: str) -> str:
+    """A claim's verdict, which leads to its row."""
+    target = f"../notebooks/10_real_radiographs.html#claim-{key}"
+    return f'<a href="{target}"><strong>{claims.loc[key, "verdict"]}</strong></a>'
 
 
 def _in_short(study: dict[str, Any]) -> str:

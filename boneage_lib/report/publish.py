@@ -50,4 +50,4 @@ def publish_notebooks(run: Run) -> list[Path]:
     for target, notebook in notebooks.items():
         with written_whole(target) as whole:
             nbformat.write(notebook, whole)
-    return [*notebooks, write_front_page(run, root / "book")]
+    return [*notebooks, *write_front_page(run, root / "book")]
