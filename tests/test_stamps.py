@@ -19,6 +19,7 @@ from made_up_run import project
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from boneage_lib.errors import InputError
 from boneage_lib.report.execute import execute
 from boneage_lib.report.made import read_made
 from boneage_lib.report.outputs import keep_output
@@ -222,3 +223,23 @@ def test_an_executed_notebook_has_its_record_and_its_files(
     assert {"commit", "device", "processor", "versions", "started"} <= set(made)
     (table,) = all_shown(nbformat.read(out, as_version=4))
     assert (tmp_path / "out" / f"{table.cell}.csv").read_text() == "n\n5\n"
+
+
+def test_a_figure_that_could_not_be_kept_as_a_file_is_missed(
+    tmp_path: Path, environment: None
+) -> None:
+    source = tmp_path / "11_more.py"
+    source.write_text(
+        '# %% [markdown]\n# # More\n\n# %% tags=["parameters"]\nkept = True\n\n# %%\n'
+        "import os\n\nfrom matplotlib.figure import Figure\n\n"
+        "from boneage_lib.report import use_theme\n\n"
+        'if not kept:\n    del os.environ["BONEAGE_OUTPUTS"]\nuse_theme()\n\n'
+        '# %% mystnb={"figure": {"name": "fig-a", "caption": "Nothing."}}\n'
+        "figure = Figure(figsize=(1, 1))\nfigure.add_subplot()\nfigure\n"
+    )
+    out = tmp_path / "run" / "11_more.ipynb"
+    with pytest.raises(InputError, match="11_more, cell 4: its figure could not be written"):
+        execute(source, out, {"kept": False}, tmp_path, tmp_path / "out")
+    assert not out.exists() and not (tmp_path / "out").exists()
+    execute(source, out, {}, tmp_path, tmp_path / "out")
+    assert (tmp_path / "out" / "3.svg").is_file()

@@ -20,6 +20,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.report.made import write_made
 from boneage_lib.report.outputs import FOLDER
 from boneage_lib.report.profile import notebook_parameters, typed
+from boneage_lib.report.stamps import all_shown
 from boneage_lib.report.telling import told_progress
 
 #: Quiet and repeatable: no C++ log lines in the output, no GPU memory taken at once.
@@ -70,6 +71,7 @@ def execute(
         out.parent.mkdir(parents=True, exist_ok=True)
         with _new_outputs(outputs):
             executed = _executed(source, out, parameters, root, failed)
+            _check_outputs(executed, source.stem, outputs)
             write_made(out, executed, {**known, **parameters}, source)
             with written_whole(out) as whole:
                 nbformat.write(published(executed), whole)
@@ -124,7 +126,7 @@ def _new_outputs(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = _partial(folder)
     shutil.rmtree(partial, ignore_errors=True)
     os.environ[FOLDER] = str(partial)
     try:
@@ -134,6 +136,23 @@ def _new_outputs(folder: Path | None) -> Iterator[None]:
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_outputs(executed: nbformat.NotebookNode, name: str, folder: Path | None) -> None:
+    """Raise InputError where a figure was shown and its file is not there: a full disk, mostly."""
+    if folder is None:
+        return
+    for found in all_shown(executed):
+        if found.kind == "figure" and not (_partial(folder) / f"{found.cell}.svg").is_file():
+            raise InputError(
+                f"{name}, cell {found.cell}: its figure could not be written to {folder}. Make "
+                "room on that disk and start again."
+            )
+
+
+def _partial(folder: Path) -> Path:
+    """Where outputs lie while their notebook runs."""
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def published(notebook: nbformat.NotebookNode, injected: bool = True) -> nbformat.NotebookNode:
