@@ -208,6 +208,69 @@ def evaluate(
 
 
 @app.command()
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A run's folder, with its trained networks.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Radiographs (PNG, DICOM, JPEG, TIFF), or folders of them.")
+    ],
+    sex: Annotated[
+        str | None,
+        typer.Option(help="Of all of them: female, male or unknown. There is no default."),
+    ] = None,
+    sexes: Annotated[
+        Path | None, typer.Option(help="CSV instead, with the columns file and sex.")
+    ] = None,
+    network: Annotated[
+        str, typer.Option(help="One of the four, or ensemble: the average by the printed weights.")
+    ] = "ensemble",
+    coverage: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the answers to this file, too.")] = None,
+    saliency: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of where the network looks.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Give an age for strange pictures, too.")
+    ] = False,
+) -> None:
+    """Bone ages of new radiographs with intervals; for research, never for a diagnosis."""
+    from boneage_lib.data.whole_files import written_whole
+    from boneage_lib.report.asked import pictures
+    from boneage_lib.report.predicting import answers_as_json, answers_as_table, open_system, told
+    from boneage_lib.report.predicting import predict as answer
+    from boneage_lib.report.run import Run
+    from boneage_lib.report.saliency_pictures import Overlays
+
+    asked = pictures(files, sex, sexes)
+    with _progress() as bar:
+        looking = bar.add_task("Looking at what the run knows", total=None, visible=False)
+        system = open_system(
+            Run(folder.resolve()),
+            network,
+            coverage,
+            lambda done, total: bar.update(looking, completed=done, total=total, visible=True),
+        )
+        bar.remove_task(looking)
+        task = bar.add_task("Reading hands", total=len(asked))
+        overlays = Overlays(system.readers[system.judge], saliency) if saliency else None
+        records = list(
+            answer(
+                system,
+                asked,
+                anyway,
+                lambda done, total: bar.update(task, completed=done, total=total),
+                overlays.draw if overlays else None,
+            )
+        )
+    if csv:
+        with written_whole(csv) as partial:
+            answers_as_table(records).to_csv(partial, index=False)
+    print(answers_as_json(records) if as_json else told(records))
+    if unread := sum(record["error"] is not None for record in records):
+        raise InputError(f"{unread:,} of {len(records):,} files could not be read; see error.")
+
+
+@app.command()
 def compare(
     first: Annotated[Path, typer.Argument(help="A run's folder.")],
     second: Annotated[Path, typer.Argument(help="Another one.")],

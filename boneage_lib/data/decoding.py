@@ -50,6 +50,11 @@ def decode(content: bytes, size: int) -> tuple[np.ndarray, Original]:
         original = Original(image.shape[1], image.shape[0], bits, "DICOM")
     else:
         raise InputError("empty" if not content else "neither a PNG nor a DICOM file")
+    return squared(image, size), original
+
+
+def squared(image: np.ndarray, size: int) -> np.ndarray:
+    """Grey samples, uint8 or uint16 (height, width), as uint8 (size, size), aspect squashed."""
     if image.shape != (size, size):
         shrinking = size <= min(image.shape)
         image = np.asarray(
@@ -61,7 +66,7 @@ def decode(content: bytes, size: int) -> tuple[np.ndarray, Original]:
         )
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return image, original
+    return image
 
 
 def _read_png(content: bytes) -> tuple[np.ndarray, Original]:
