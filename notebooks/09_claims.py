@@ -75,7 +75,7 @@ verdict_counts(rows)
 # a head sorts, and the buttons choose a verdict.
 
 # %% tags=["nbval-ignore-output"]
-show_ledger(rows)
+show_ledger(rows, "The paper's claims and what this run says of them.")
 
 # %% [markdown]
 # ## Errors in months

@@ -193,4 +193,4 @@ show(
 # The rows of {doc}`09_claims` that need radiographs, as this study measured them.
 
 # %%
-show_ledger(found.claims)
+show_ledger(found.claims, "The paper's claims and what this study says of them.")

@@ -201,7 +201,7 @@ class Cells(HTMLParser):
 
 def test_every_row_can_be_cited_and_leads_to_its_cell() -> None:
     table = ledger(exact_claims())
-    page = Cells(show_ledger(table).data)
+    page = Cells(show_ledger(table, "A ledger.").data)
     rows = [row for row in page.all("tr") if "id" in row]
     assert [row["id"] for row in rows] == [f"claim-{name}" for name in table["id"]]
     assert [row["data-verdict"] for row in rows] == table["verdict"].tolist()
@@ -216,7 +216,7 @@ def test_text_is_escaped() -> None:
     table = ledger(exact_claims()).head(1)
     bad = '<script>alert("x")</script> & <b>'
     html = ledger_html(
-        table.assign(id=bad, **dict.fromkeys(("place", "statement", "test", "measured"), bad))
+        table.assign(id=bad, **dict.fromkeys(("place", "statement", "test", "measured"), bad)), bad
     )
     assert "<script" not in html and "<b>" not in html
     assert bad in "".join(Cells(html).texts)
@@ -224,8 +224,8 @@ def test_text_is_escaped() -> None:
 
 def test_a_ledger_of_an_older_run_is_linked_as_well() -> None:
     table = ledger(exact_claims()).drop(columns="measured_in")
-    assert "01_data_inspection.html#how-many-how-old-which-sex" in ledger_html(table)
-    assert "Where: —" in ledger_html(table.head(1).assign(id="gone"))
+    assert "01_data_inspection.html#how-many-how-old-which-sex" in ledger_html(table, "A ledger.")
+    assert "Where: —" in ledger_html(table.head(1).assign(id="gone"), "A ledger.")
 
 
 def test_the_script_is_the_books_own() -> None:

@@ -565,7 +565,7 @@ def spread(less: float, own_sd: float, sd: float = 0.5, seeds: int = 5) -> list[
         ),
         (
             {"ensemble_robustness": changed(-2, -1), "ensemble_over_seeds": spread(1, 0.7)},
-            "contradicted",
+            "ambiguous",  # its readings disagree
         ),
     ],
 )

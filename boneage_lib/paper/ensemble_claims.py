@@ -126,7 +126,7 @@ def _robust(run_results: Results) -> Claim:
     else:
         known = [found for found, _, _, _ in readings]
         weakest = max(known, key=lambda each: each[0])
-        verdict, reason = lower_error(*([found] for found in known))
+        verdict, reason = lower_error(known)  # its readings have to agree
         doubts = [doubt for _, _, _, doubt in readings if doubt]
         for _, _, most, _ in readings:
             verdict = capped(verdict, most)

@@ -123,10 +123,10 @@ def lower_error(*comparisons: Sequence[Difference]) -> tuple[Verdict, str]:
     if all(high < 0 for _, _, high in differences):
         return Verdict.CONFIRMED, "every interval lies on the claimed side of zero"
     if any(all(low > 0 for _, low, _ in comparison) for comparison in comparisons):
-        return Verdict.CONTRADICTED, "all that a comparison rests on lies on the other side of zero"
+        return Verdict.CONTRADICTED, "every interval of a comparison lies on the other side of zero"
     if all(point < 0 for point, _, _ in differences):
         return Verdict.APPROXIMATELY, "all differ as claimed, but an interval includes zero"
-    return Verdict.AMBIGUOUS, "intervals include zero, and not all differ as claimed"
+    return Verdict.AMBIGUOUS, "intervals include zero or contradict each other"
 
 
 def compared(

@@ -47,23 +47,25 @@ def verdict_counts(rows: pd.DataFrame) -> Any:
     return show(counts, "Rows of the ledger by verdict.")
 
 
-def show_ledger(rows: pd.DataFrame) -> HTML:
+def show_ledger(rows: pd.DataFrame, caption: str) -> HTML:
     """The ledger as one table in a notebook; see `ledger_html`."""
-    return HTML(ledger_html(rows))
+    return HTML(ledger_html(rows, caption))
 
 
-def ledger_html(rows: pd.DataFrame) -> str:
+def ledger_html(rows: pd.DataFrame, caption: str) -> str:
     """HTML of the ledger; all text is escaped, and every row has an address, ``#claim-<id>``.
 
     Args:
         rows: as `boneage_lib.paper.ledger` gives them. A kept ledger without ``measured_in`` is
             linked to where its rows are measured today.
+        caption: a sentence.
     """
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in HEADINGS)
     body = "".join(_row({str(k): v for k, v in row.items()}) for row in rows.to_dict("records"))
     return (
         '<div class="ledger">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table><caption>{escape(caption, quote=False)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

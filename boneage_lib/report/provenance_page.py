@@ -13,7 +13,7 @@ from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
 from boneage_lib.report.sources import LABELS, Source
 from boneage_lib.report.stamps import all_shown, anchor, settings_digest, source_of
-from boneage_lib.report.wording import as_code, as_words
+from boneage_lib.report.wording import DATA_NAMES, as_code, as_words
 
 INTRODUCTION = """# What made each result
 
@@ -77,7 +77,7 @@ def _other(other: Source) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     facts = {
         "profile": f"{as_code(other.profile['profile'])}: {as_words(other.profile['title'])}",
-        "radiographs": f"{cohort['n']:,} {as_words(cohort['kind'])}, {cohort['size']} px, split "
+        "radiographs": f"{cohort['n']:,} {DATA_NAMES[cohort['kind']]}, {cohort['size']} px, split "
         f"{as_words(cohort['split_origin'])}, seed {cohort['seed']}",
         "data checksum (SHA-256)": as_code(other.data),
         "kept": as_words(f"{record['written'][:16].replace('T', ' ')} UTC"),
