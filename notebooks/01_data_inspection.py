@@ -133,14 +133,14 @@ show(
     decimals=1,
 )
 
-# %% of="labels" mystnb={"figure": {"name": "fig-heaping", "caption": "Labels of RSNA 2017 by month; whole and half years stand out."}, "image": {"alt": "Three bar charts count the labels by month. In training and validation tall bars at whole years and lower ones at half years form a comb, with little between them but four grey bars from five to nine years; the test set shows no such pattern."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-heaping", "caption": "Labels of RSNA 2017 by month; whole and half years stand out."}, "image": {"alt": "Three bar charts count the labels by month. In training and validation tall bars at whole years and lower ones at half years form a comb, with little between them but four gray bars from five to nine years; the test set shows no such pattern."}}
 figures.heaping(histogram)
 
 # %% [markdown]
 # Rounding bounds what any network can be shown to reach on such labels: one that knew the unrounded
 # age would still differ from the label. If labels are a mixture of ages rounded to the nearest year,
 # half year and month, the two shares above fix the mixture, and with it an error that no training
-# removes. It is a lower bound. Some of the labels between half years are heaps themselves, the grey
+# removes. It is a lower bound. Some of the labels between half years are heaps themselves, the gray
 # bars that tower, and nearly all of girls: what one expects of readers who name the plates of an
 # atlas that has others for girls than for boys. And readers disagree for other reasons, too
 # {cite:p}`larson2018`.
@@ -201,7 +201,7 @@ train = cohort.labels.iloc[cohort.rows("train")].sort_values(["boneage_months", 
 pair = train.iloc[[len(train) // 4, 3 * len(train) // 4]]
 figures.radiographs(cohort.images[pair.index], pair)
 
-# %% mystnb={"figure": {"name": "fig-ages", "caption": "Twelve training radiographs of this run from the youngest to the oldest."}, "image": {"alt": "Twelve small hand radiographs stand in order of bone age; carpal bones and growth plates appear, grow and close from left to right."}}
+# %% mystnb={"figure": {"name": "fig-ages", "caption": "Twelve training radiographs of this run from the youngest to the oldest."}, "image": {"alt": "Twelve small hand radiographs stand in order of bone age; row by row carpal bones and growth plates appear, grow and close."}}
 spread = train.iloc[[round(k * (len(train) - 1) / 11) for k in range(12)]]
 figures.thumbnails(cohort.images[spread.index], spread)
 
@@ -259,12 +259,12 @@ exposure.columns = [
 ]
 show(
     exposure.T,
-    "Grey levels of this run's radiographs, 0 black to 255 white: the 5, 50 and 95 % quantiles, over "
+    "Gray levels of this run's radiographs, 0 black to 255 white: the 5, 50 and 95 % quantiles, over "
     "the radiographs of each split, of background, 1st, 50th and 99th percentile, and contrast.",
     decimals=0,
 )
 
-# %% mystnb={"figure": {"name": "fig-exposure", "caption": "Exposure of this run's radiographs: background and percentiles of their pixels by split, and contrast against id."}, "image": {"alt": "Box plots of grey levels are alike in the three splits and rise from background to 99th percentile; below them, the contrast of every radiograph stands against its id."}}
+# %% mystnb={"figure": {"name": "fig-exposure", "caption": "Exposure of this run's radiographs: background and percentiles of their pixels by split, and contrast against id."}, "image": {"alt": "Box plots of gray levels by split: background, 1st percentile and median are dark, the 99th percentile is bright, and the boxes of the three splits overlap. Below them, the contrast of every radiograph stands against its id."}}
 figures.exposure(measures, cohort.labels)
 
 # %% [markdown]

@@ -108,14 +108,14 @@ show(
 
 # %% of="labels" mystnb={"figure": {"name": "fig-2b", "caption": "Bone age and sex of the training labels of RSNA 2017 after resampling (the paper's Figure 2b)."}, "image": {"alt": "The histogram of bone age is nearly flat from 1 to 228 months; beside it two bars of equal height stand for girls and boys."}}
 indices, labels = drawn["train"]
-figures.age_sex_histograms({"train, resampled": labels.iloc[indices]})
+figures.age_sex_histograms({"train, resampled": labels.iloc[indices]}, of="draws")
 
 # %% [markdown]
 # Flat bins come at a price: the rarest children are drawn again and again. And since the standard
 # deviation of age grows, a loss in z-units before resampling and one after it are measured with
 # different rulers.
 
-# %% of="labels" mystnb={"figure": {"name": "fig-repeats", "caption": "How often each training label is drawn, by its age."}, "image": {"alt": "Counts of draws stand against bone age: labels in the middle are drawn about once or not at all, the youngest and oldest dozens of times."}}
+# %% of="labels" mystnb={"figure": {"name": "fig-repeats", "caption": "How many training labels are drawn how often (above), and the mean and the largest number of draws by age and sex (below, on a logarithmic axis)."}, "image": {"alt": "Bars fall from the many labels that are never drawn to the few that are drawn most. Below, the mean and the largest number of draws by age bin and sex are low in the middle of the ages and highest at both ends."}}
 figures.resampling_counts(indices, labels)
 
 # %% [markdown]
@@ -158,7 +158,7 @@ show(
 # %% [markdown]
 # ## Augmentation
 #
-# The ranges of the paper's Table 2 make one affine warp of the grey bytes, with the meaning that Keras'
+# The ranges of the paper's Table 2 make one affine warp of the gray bytes, with the meaning that Keras'
 # `ImageDataGenerator` gives them. Keras counts shear in degrees, so the paper's 0.01 moves no pixel
 # by even a tenth of its width.
 

@@ -59,7 +59,7 @@ settings = Settings.named_in(globals())
 # The radiograph goes through InceptionV3 without its top, global average pooling, and is joined by
 # the encoded sex. Dropout stands between the last trainable layers.
 
-# %% mystnb={"figure": {"name": "fig-3-inception-v3", "caption": "InceptionV3, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the InceptionV3 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, two dense layers of 1000 units with dropout, and one output."}}
+# %% mystnb={"figure": {"name": "fig-3-inception-v3", "caption": "InceptionV3, drawn from the built model (the paper's Figure 3). Gray: frozen."}, "image": {"alt": "Image and sex go into the InceptionV3 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, two dense layers of 1000 units with dropout, and one output."}}
 model = build("inception_v3", cohort.size)
 diagrams.architecture_diagram(model, "inception_v3")
 
@@ -88,7 +88,7 @@ trained, *others = train_seeds(
     checkpoints=run.checkpoints,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-inception-v3", "caption": "Training and validation of InceptionV3 over the epochs of this run."}, "image": {"alt": "Charts of InceptionV3's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-inception-v3", "caption": "Training and validation of InceptionV3 over the epochs of this run."}, "image": {"alt": "Charts of InceptionV3's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand above a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -107,8 +107,8 @@ figures.predictions({"inception_v3": test}, unit="months")
 # %% tags=["nbval-ignore-output"]
 show(
     tables.errors_by_group(test),
-    "Errors by sex and age on test, months; 95 % intervals in parentheses; a bias above zero reads "
-    "hands as too old.",
+    "Errors by sex and age on test, months; 95 % intervals of the mean absolute error in "
+    "parentheses; a bias above zero reads hands as too old.",
     decimals=1,
 )
 
@@ -131,12 +131,12 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-inception-v3", "caption": "Where InceptionV3 looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly InceptionV3 looks where, from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-inception-v3", "caption": "Where InceptionV3 looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in gray, and over it how strongly InceptionV3 looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
-# On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
+# On the radiographs that it errs on most, covering each of 8 × 8 squares with the gray around the
 # hand {cite:p}`zeiler2014` checks what the gradients say. What is red makes the hand older, what is
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.

@@ -61,7 +61,7 @@ settings = Settings.named_in(globals())
 # Sex goes through a dense sigmoid layer of 32 units, the width that the count in the
 # paper's Table 3 implies. There is no dropout.
 
-# %% mystnb={"figure": {"name": "fig-3-xception", "caption": "Xception, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the Xception network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 10 units, and one output."}}
+# %% mystnb={"figure": {"name": "fig-3-xception", "caption": "Xception, drawn from the built model (the paper's Figure 3). Gray: frozen."}, "image": {"alt": "Image and sex go into the Xception network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 10 units, and one output."}}
 model = build("xception", cohort.size)
 diagrams.architecture_diagram(model, "xception")
 
@@ -91,7 +91,7 @@ trained, *others = train_seeds(
     keep_maps=keep_maps,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception", "caption": "Training and validation of Xception over the epochs of this run."}, "image": {"alt": "Charts of Xception's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception", "caption": "Training and validation of Xception over the epochs of this run."}, "image": {"alt": "Charts of Xception's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand above a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -110,18 +110,18 @@ figures.predictions({"xception": test}, unit="months")
 # %% tags=["nbval-ignore-output"]
 show(
     tables.errors_by_group(test),
-    "Errors by sex and age on test, months; 95 % intervals in parentheses; a bias above zero reads "
-    "hands as too old.",
+    "Errors by sex and age on test, months; 95 % intervals of the mean absolute error in "
+    "parentheses; a bias above zero reads hands as too old.",
     decimals=1,
 )
 
 # %% [markdown]
 # ## What the schedule does
 #
-# The paper halves the learning rate on a plateau, and says that a decay from 1e-3 to 1e-5 within
-# each epoch brought nothing but slower progress (section III). The same trainings under each
-# schedule, with the same number of updates and without early stopping; validation radiographs
-# judge, and the test set is not touched.
+# The paper reduces the learning rate on a plateau, by a factor that it does not give (here it is
+# halved), and says that a decay from 1e-3 to 1e-5 within each epoch brought nothing but slower
+# progress (section III). The same trainings under each schedule, with the same number of updates
+# and without early stopping; validation radiographs judge, and the test set is not touched.
 
 # %% tags=["nbval-ignore-output"]
 show_ablation(run, "schedules", cohort, settings, ablation_seeds, weights, keep_maps)
@@ -155,12 +155,12 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception", "caption": "Where Xception looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly Xception looks where, from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception", "caption": "Where Xception looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in gray, and over it how strongly Xception looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
-# On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
+# On the radiographs that it errs on most, covering each of 8 × 8 squares with the gray around the
 # hand {cite:p}`zeiler2014` checks what the gradients say. What is red makes the hand older, what is
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.

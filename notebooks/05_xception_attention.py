@@ -60,7 +60,7 @@ settings = Settings.named_in(globals())
 # feature map; the products are concatenated and averaged over the map. The text admits other
 # readings of "spatial attention"; the paper's Table 3 has no row to decide between them.
 
-# %% mystnb={"figure": {"name": "fig-3-xception-attention", "caption": "Xception with attention, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Image and sex go into the Xception network with attention, drawn as blocks: a frozen base, spatial attention with eight heads, pooling, a concatenation with sex, a dense layer of 10 units, and one output."}}
+# %% mystnb={"figure": {"name": "fig-3-xception-attention", "caption": "Xception with attention, drawn from the built model (the paper's Figure 3). Gray: frozen."}, "image": {"alt": "Image and sex go into the Xception network with attention, drawn as blocks: a frozen base, spatial attention with eight heads that is averaged over the map, a concatenation with sex, a dense layer of 10 units, and one output."}}
 model = build("xception_attention", cohort.size)
 diagrams.architecture_diagram(model, "xception_attention")
 
@@ -89,7 +89,7 @@ trained, *others = train_seeds(
     checkpoints=run.checkpoints,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception-attention", "caption": "Training and validation of Xception with attention over the epochs of this run."}, "image": {"alt": "Charts of Xception with attention's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-xception-attention", "caption": "Training and validation of Xception with attention over the epochs of this run."}, "image": {"alt": "Charts of Xception with attention's loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand above a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -108,8 +108,8 @@ figures.predictions({"xception_attention": test}, unit="months")
 # %% tags=["nbval-ignore-output"]
 show(
     tables.errors_by_group(test),
-    "Errors by sex and age on test, months; 95 % intervals in parentheses; a bias above zero reads "
-    "hands as too old.",
+    "Errors by sex and age on test, months; 95 % intervals of the mean absolute error in "
+    "parentheses; a bias above zero reads hands as too old.",
     decimals=1,
 )
 
@@ -132,12 +132,12 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Hands of an age band are laid on each other by their silhouettes, and the strengths of
 # their maps, whatever the sign, are averaged.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception-attention", "caption": "Where Xception with attention looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly Xception with attention looks where, from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-xception-attention", "caption": "Where Xception with attention looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in gray, and over it how strongly Xception with attention looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
-# On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
+# On the radiographs that it errs on most, covering each of 8 × 8 squares with the gray around the
 # hand {cite:p}`zeiler2014` checks what the gradients say. What is red makes the hand older, what is
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.

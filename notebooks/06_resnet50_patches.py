@@ -69,7 +69,7 @@ settings = Settings.named_in(globals())
 # Sex joins the pooled features as it is, without an encoding. Keras' ResNet50 weights expect BGR
 # minus ImageNet's mean; the paper scales whole radiographs to [-1, 1] and is silent on patches.
 
-# %% mystnb={"figure": {"name": "fig-3-resnet50-patches", "caption": "ResNet50 on patches, drawn from the built model (the paper's Figure 3). Grey: frozen."}, "image": {"alt": "Patch and sex go into the ResNet50 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 14 units, and one output."}}
+# %% mystnb={"figure": {"name": "fig-3-resnet50-patches", "caption": "ResNet50 on patches, drawn from the built model (the paper's Figure 3). Gray: frozen."}, "image": {"alt": "Patch and sex go into the ResNet50 network, drawn as blocks: a frozen base, pooling, a concatenation with sex, a dense layer of 14 units, and one output."}}
 model = build("resnet50_patches", settings.patch_size)
 diagrams.architecture_diagram(model, "resnet50_patches")
 
@@ -99,7 +99,7 @@ trained, *others = train_seeds(
     input_form=input_form,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-resnet50-patches", "caption": "Training and validation of ResNet50 on patches over the epochs of this run."}, "image": {"alt": "Charts of ResNet50 on patches' loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand beside a chart of the learning rate."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-4-resnet50-patches", "caption": "Training and validation of ResNet50 on patches over the epochs of this run."}, "image": {"alt": "Charts of ResNet50 on patches' loss and mean absolute error in months against the epoch, each with a line for training and one for validation, stand above a chart of the learning rate."}}
 figures.learning_curves(trained.history)
 
 # %% [markdown]
@@ -118,8 +118,8 @@ figures.predictions({"resnet50_patches": test}, unit="months")
 # %% tags=["nbval-ignore-output"]
 show(
     tables.errors_by_group(test),
-    "Errors by sex and age on test, months; 95 % intervals in parentheses; a bias above zero reads "
-    "hands as too old.",
+    "Errors by sex and age on test, months; 95 % intervals of the mean absolute error in "
+    "parentheses; a bias above zero reads hands as too old.",
     decimals=1,
 )
 
@@ -178,12 +178,12 @@ show_robustness(run, reader, cohort, robustness_radiographs)
 # answer. Sixteen overlapping patches cover a radiograph; their maps are pasted back at their places
 # and averaged where they overlap. Hands of an age band are laid on each other by their silhouettes.
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-resnet50-patches", "caption": "Where ResNet50 on patches looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in grey, and over it how strongly ResNet50 on patches looks where, from dark to light."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-saliency-resnet50-patches", "caption": "Where ResNet50 on patches looks: the strength of Grad-CAM, averaged over the registered hands of each age band; n is how many these are."}, "image": {"alt": "For each age band, the average radiograph of its hands is shown in gray, and over it how strongly ResNet50 on patches looks where, from dark to light."}}
 looked = look(reader, cohort, test, saliency_radiographs, saliency_cases)
 figures.saliency_bands(age_bands(looked.seen))
 
 # %% [markdown]
-# On the radiographs that it errs on most, covering each of 8 × 8 squares with the grey around the
+# On the radiographs that it errs on most, covering each of 8 × 8 squares with the gray around the
 # hand {cite:p}`zeiler2014` checks what the gradients say. What is red makes the hand older, what is
 # blue younger; the months of the largest effect, of one position of the feature map or of one
 # square, stand below.

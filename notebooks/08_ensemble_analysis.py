@@ -12,8 +12,8 @@
 # # Compare the networks and average them
 #
 # **What for.** Section VI.C of the paper: its Figures 4a, 4b and 6, its Table 6, and the ensemble with weights 0.5, 0.1
-# and 0.1. Then what the abstract says of it: does it predict better than its members, more robustly,
-# and with less overfitting?
+# and 0.1. Then what the paper says of it: does it predict better than its members (section II), more
+# robustly and with less overfitting (abstract)?
 #
 # **Reads** what notebooks 03 to 06 wrote. **Writes** `results/metrics.json`,
 # `results/ensemble.csv`, `results/ensemble_over_seeds.csv` where there are several seeds,
@@ -64,9 +64,18 @@ show(
 
 # %% tags=["nbval-ignore-output"]
 show(
+    tables.agreement(found.metrics),
+    "How near the answers come on this run's test radiographs: shares within so many months of the "
+    "reference, the distance that nine of ten stay below, 95 % limits of agreement (Bland and "
+    "Altman) and Lin's concordance; 95 % intervals in parentheses.",
+)
+
+# %% tags=["nbval-ignore-output"]
+show(
     tables.pairs(found.metrics),
     "Differences in mean absolute error on the same radiographs (months, first minus second), with "
-    "95 % bootstrap intervals and Wilcoxon's p after Holm's correction.",
+    "95 % bootstrap intervals of one pair at a time, and Wilcoxon's p after Holm's correction for "
+    "all pairs.",
     decimals=2,
 )
 
@@ -76,7 +85,7 @@ figures.error_correlation(found.error_correlation)
 # %% [markdown]
 # ## Ensemble
 #
-# The printed weights sum to 0.7. Taken literally they pull every answer towards the mean. Divided
+# The printed weights sum to 0.7. Taken literally they pull every answer toward the mean. Divided
 # by their sum they are a weighted average ("normalized"); with 0.8 in place of 0.5 they are another
 # ("completed"). Equal weights ask nothing, and the fitted weights come from the validation set
 # alone, by non-negative least squares. The paper leaves the attention network out, having seen it

@@ -85,7 +85,10 @@ show_ledger(rows, "The paper's claims and what this run says of them.")
 
 # %%
 show(
-    rmse_readings(load_histogram()).replace({"network": TITLES}).set_index("network"),
+    rmse_readings(load_histogram())
+    .replace({"network": TITLES})
+    .rename(columns={"rmse_months": "RMSE_months"})
+    .set_index("network"),
     "Errors of the paper's Table 6 in months, under each reading of its unit.",
     decimals=1,
 )

@@ -53,10 +53,19 @@ show(
 # %%
 show(
     tables.study_table(found, "test_resampled"),
-    "The same after resampling the test radiographs to uniform age and sex, as in the paper.",
+    "The same after resampling the test radiographs to uniform age and sex, as in the paper; "
+    "without p, as radiographs repeat.",
 )
 
-# %% mystnb={"figure": {"name": "fig-real-errors", "caption": "Mean absolute error on real test radiographs with 95 % intervals."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and ensemble on real test radiographs; lines mark a constant guess and published errors."}}
+# %%
+show(
+    tables.agreement(found.metrics),
+    "How near the answers come: shares within so many months of the reference, the distance that "
+    "nine of ten stay below, 95 % limits of agreement (Bland and Altman) and Lin's concordance; "
+    "95 % intervals in parentheses.",
+)
+
+# %% mystnb={"figure": {"name": "fig-real-errors", "caption": "Mean absolute error on real test radiographs with 95 % intervals, each network's first training."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and ensemble on real test radiographs; a dashed line marks a constant guess, and on the challenge's own test set others mark published errors."}}
 figures.errors_bar(
     found.scores,
     {"constant guess": found.constant_mae_months, **reference_errors(found.metrics["data"])},
@@ -65,12 +74,16 @@ figures.errors_bar(
 # %% [markdown]
 # ## Which is better
 #
-# A difference whose interval includes zero decides nothing.
+# A difference whose interval includes zero decides nothing. The intervals are of one pair at a time,
+# the p-values are corrected for the number of pairs. The ledger's verdicts judge each claim by its
+# own intervals, over radiographs and over seeds, without that correction.
 
 # %%
 show(
     tables.pairs(found.metrics),
-    "Differences in mean absolute error on the same real radiographs (months, first minus second).",
+    "Differences in mean absolute error on the same real radiographs (months, first minus second), "
+    "with 95 % bootstrap intervals of one pair at a time, and Wilcoxon's p after Holm's correction "
+    "for all pairs.",
     decimals=2,
 )
 
@@ -110,8 +123,8 @@ show(
 # %%
 show(
     tables.patches_at_test(found.patches_at_test),
-    "Error on real test radiographs by the patches that are combined, months; 95 % intervals over "
-    "radiographs in parentheses.",
+    "Error on real test radiographs, so many of them, by the patches that are combined, months; 95 % "
+    "intervals over radiographs in parentheses.",
     absent=absent,
 )
 
@@ -121,29 +134,36 @@ show(
 # %%
 show(
     tables.ensembles(found.ensemble),
-    "Ensembles and their members on real test radiographs; difference to the best member (months).",
+    "Ensembles and their members on real test radiographs, and the ensembles' error less that of "
+    "the best member (months), with 95 % bootstrap intervals.",
     decimals=2,
 )
 
 # %%
 show(
     tables.gaps(found.ensemble),
-    "Overfitting: mean absolute error on training and validation radiographs (months), 95 % Welch "
-    "intervals.",
+    "Overfitting: mean absolute error on training and validation radiographs, the second less the "
+    "first, and that less the members' mean by the ensemble's weights and less the smallest of "
+    "theirs (months); 95 % Welch intervals.",
     decimals=1,
 )
 
 # %%
 show(
     tables.seeds(found.over_seeds),
-    "What other seeds change, on real test radiographs (months).",
+    "What other seeds change, on real test radiographs (months): the mean error with Student's "
+    "interval, its standard deviation with the χ² interval, the mean deviation of a radiograph's "
+    "answers with its bootstrap interval, the same less the steadiest member's, and the "
+    "train-validation gap.",
     absent=absent,
 )
 
 # %%
 show(
     tables.changed_radiographs(found.robustness),
-    "Real test radiographs as they are and changed on purpose, averaged over all changes (months).",
+    "Mean absolute error on real test radiographs as they are and changed on purpose, averaged over "
+    "all changes, with the ensembles' error and its rise less their best member's (months); 95 % "
+    "bootstrap intervals.",
     absent=absent,
 )
 

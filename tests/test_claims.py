@@ -17,7 +17,13 @@ from scipy import stats
 from boneage_lib.data.histogram import load_histogram
 from boneage_lib.data.resampling import AgeNormalizer
 from boneage_lib.errors import InputError
-from boneage_lib.evaluation import compare_all, ensemble_study, evaluate, resampled
+from boneage_lib.evaluation import (
+    compare_all,
+    ensemble_study,
+    evaluate,
+    further_apart,
+    resampled,
+)
 from boneage_lib.paper import (
     Claim,
     Verdict,
@@ -35,6 +41,7 @@ from boneage_lib.paper.claim import rounds_to
 from boneage_lib.paper.findings import lower_error
 from boneage_lib.paper.published import PatchSetting, ScoreRow
 from boneage_lib.paper.statements import statements
+from boneage_lib.report.studies import SHOWN_IN
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -172,14 +179,18 @@ def test_arithmetic_needs_neither_keras_nor_a_radiograph() -> None:
 
 def test_every_row_says_where_it_is_measured() -> None:
     for name, statement in statements().items():
-        notebook, _, anchor = statement.measured_in.partition("#")
-        source = ROOT / "notebooks" / f"{notebook}.py"
-        assert source.is_file(), name
-        text = source.read_text()
-        figures = re.findall(r'"figure": \{"name": "([^"]+)"', text)
-        headings = re.findall(r"^# #+ (.+)$", text, re.M)
-        slugs = [re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings]
-        assert anchor in (*figures, *slugs), f"{name}: {statement.measured_in}"
+        places = [statement.measured_in]
+        if statement.in_study:
+            places.append(f"{SHOWN_IN}#{statement.in_study}")
+        for place in places:
+            notebook, _, anchor = place.partition("#")
+            source = ROOT / "notebooks" / f"{notebook}.py"
+            assert source.is_file(), name
+            text = source.read_text()
+            figures = re.findall(r'"figure": \{"name": "([^"]+)"', text)
+            headings = re.findall(r"^# #+ (.+)$", text, re.M)
+            slugs = [re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings]
+            assert anchor in (*figures, *slugs), f"{name}: {place}"
         assert statement.text.endswith((".", '".')), name
 
 
@@ -347,6 +358,7 @@ def run_results(sigma: dict[str, float], **settings: Any) -> dict[str, Any]:
             for name, table in test.items()
         },
         "paired": compare_all(test).to_dict("records"),
+        "attention_apart": further_apart(test, "xception_attention"),
         "ensemble": json.loads(ensemble_study(tables, normalizer).to_json(orient="records")),
         "patch_size_study": [
             {"patch_size": row.size, "patch_count": row.patches, "seed": seed, "mae_months": mae}
@@ -431,6 +443,16 @@ def test_verdict_on_a_lower_error(
     comparisons: list[list[tuple[float, float, float]]], verdict: str
 ) -> None:
     assert lower_error(*comparisons)[0].value == verdict
+
+
+def test_a_reason_names_the_comparison_that_decides() -> None:
+    lost, won = [(2, 1, 3)], [(-3, -5, -1)]
+    _, reason = lower_error(won, lost, others=["A", "B"])
+    assert reason == (
+        "against B every interval lies on the other side of zero, and one such comparison is enough"
+    )
+    _, reason = lower_error([(2, 1, 3), (-3, -5, -1)])
+    assert reason == "intervals on either side of zero contradict each other"
 
 
 @pytest.mark.parametrize(

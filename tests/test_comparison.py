@@ -17,6 +17,7 @@ from boneage_lib.evaluation import (
     constant_guess,
     error_correlation,
     evaluate,
+    further_apart,
     holm,
     paired_difference,
     paired_over_seeds,
@@ -40,6 +41,17 @@ def test_difference_by_hand() -> None:
     assert (found["mae_a_months"], found["mae_b_months"]) == (2.5, 2.0)
     assert found["difference_months"] == 0.5
     assert found["n"] == 4
+
+
+def test_how_far_one_network_deviates_by_hand() -> None:
+    tables = {"a": table([0, 0, 0]), "b": table([2, 2, 2]), "odd": table([-1, -1, 5])}
+    found = further_apart(tables, "odd")
+    assert found["apart_months"] == pytest.approx((2 + 2 + 4) / 3)  # means of 1 and 3, of 5 and 3
+    assert found["others_months"] == 2
+    assert found["difference_months"] == pytest.approx(2 / 3)
+    low, high = found["difference_months_ci"]
+    assert low <= 2 / 3 <= high
+    assert further_apart(tables, "a")["difference_months"] < 0
 
 
 def test_difference_over_seeds_by_hand() -> None:

@@ -21,6 +21,8 @@ from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_l
 from boneage_lib.report.ledger_page import HEADINGS, ledger_html, parts_of
 from boneage_lib.report.results import seed_history
 from boneage_lib.report.run import NOTEBOOK_OF
+from boneage_lib.report.studies import SHOWN_IN, study_claims
+from boneage_lib.report.wording import REAL_STUDY
 
 
 @pytest.fixture
@@ -222,10 +224,11 @@ def test_text_is_escaped() -> None:
     assert bad in "".join(Cells(html).texts)
 
 
-def test_a_ledger_of_an_older_run_is_linked_as_well() -> None:
-    table = ledger(exact_claims()).drop(columns="measured_in")
-    assert "01_data_inspection.html#how-many-how-old-which-sex" in ledger_html(table, "A ledger.")
-    assert "Where: —" in ledger_html(table.head(1).assign(id="gone"), "A ledger.")
+def test_a_study_s_ledger_leads_to_where_the_study_is_shown() -> None:
+    rows = study_claims(REAL_STUDY)
+    html = ledger_html(rows, "A ledger.")
+    assert set(re.findall(r'<a href="(\w+)\.html', html)) == {SHOWN_IN}
+    assert "Where: in this row alone" in html
 
 
 def test_the_script_is_the_books_own() -> None:

@@ -11,6 +11,7 @@ from made_up_run import NORMALIZER, all_predictions, changed
 from boneage_lib.evaluation import (
     ensemble_robustness,
     ensemble_study,
+    evaluate,
     patch_averages,
     patch_sizes,
     seed_study,
@@ -21,6 +22,21 @@ from boneage_lib.report.results import with_intervals
 
 #: Of 40 radiographs, months.
 ERRORS = np.random.default_rng(5).gamma(2, 5, 40).round(0)
+
+
+def test_agreement_says_how_near_answers_come() -> None:
+    age = np.linspace(20.0, 200.0, 20)
+    errors = np.resize([3.0, -3.0, 9.0, -30.0], 20)
+    table = pd.DataFrame({"id": np.arange(20), "boneage_months": age})
+    scores = evaluate(table.assign(predicted_months=age + errors), NORMALIZER)
+    row = tables.agreement({"networks": {"xception": {"test": scores}}}).loc["Xception"]
+    assert row["within 6 months (%)"].startswith("50 (")
+    assert row["within 12 months (%)"].startswith("75 (")
+    assert row["within 24 months (%)"].startswith("75 (")
+    low, high = (float(limit) for limit in row["limits of agreement (months)"].split(" to "))
+    assert (low + high) / 2 == pytest.approx(errors.mean(), abs=0.06)
+    assert row["nine of ten within (months)"].startswith("30.0")
+    assert 0.9 < float(row["Lin's concordance"].split()[0]) < 1
 
 
 def fair(seeds: int) -> pd.DataFrame:

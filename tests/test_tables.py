@@ -63,7 +63,8 @@ def test_three_way_with_the_real_study(root: Path) -> None:
     real, synthetic = table["data"].iloc[1], table["data"].iloc[3]
     assert "real RSNA radiographs" in real and "pipeline check" not in real
     assert "synthetic radiographs" in synthetic and synthetic.endswith("(pipeline check)")
-    assert "90 + 30 + 40" in synthetic and "256 px" in synthetic and "random" in synthetic
+    assert "90 training, 30 validation, 40 test" in synthetic
+    assert "256 px" in synthetic and "random" in synthetic
     assert compared("inception_v3")["data"].iloc[1] == "not measured"
 
 

@@ -68,6 +68,37 @@ def paired_difference(
     }
 
 
+def further_apart(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, Any]:
+    """Whether one network's predictions lie further from the others' than theirs from each other.
+
+    Args:
+        tables: predictions of three networks or more of the same radiographs, by name.
+        name: of the network that may deviate.
+
+    Returns:
+        Plain numbers in months: ``apart_months``, the mean absolute difference of its predictions
+        to the others'; ``others_months``, the same among the others; ``difference_months``, the
+        first less the second, with ``difference_months_ci`` ([low, high], BCa bootstrap over
+        radiographs, 95 %, None for one radiograph).
+
+    Raises:
+        InputError: a bad table, or ids that do not match.
+    """
+    aligned = align(tables)
+    answers = {key: table["predicted_months"].to_numpy() for key, table in aligned.items()}
+    own = answers.pop(name)
+    apart = np.mean([np.abs(own - other) for other in answers.values()], axis=0)
+    pairs = combinations(answers.values(), 2)
+    among = np.mean([np.abs(a - b) for a, b in pairs], axis=0)
+    ci = bootstrap_interval(apart - among, strata=strata_of(aligned[name]))
+    return {
+        "apart_months": float(apart.mean()),
+        "others_months": float(among.mean()),
+        "difference_months": float((apart - among).mean()),
+        "difference_months_ci": None if ci is None else list(ci),
+    }
+
+
 def paired_over_seeds(errors: np.ndarray, others: np.ndarray) -> dict[str, Any]:
     """Difference in mean absolute error between two ways to train, each with the same seeds.
 

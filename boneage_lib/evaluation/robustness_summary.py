@@ -107,5 +107,5 @@ def averaged(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float]) -
 
 
 def _mean(name: str, values: np.ndarray, seed: int) -> dict[str, Any]:
-    low, high = bootstrap_interval(values, seed=seed, resamples=2_000) or (np.nan, np.nan)
+    low, high = bootstrap_interval(values, seed=seed) or (np.nan, np.nan)
     return {f"{name}_months": float(values.mean()), f"{name}_low": low, f"{name}_high": high}

@@ -35,14 +35,20 @@ def _less_reference(run_results: Results, study: str, arm: str) -> Difference | 
     return float(less["difference_months"]), float(less["interval"][0]), float(less["interval"][1])
 
 
+def _on(run_results: Results, study: str) -> str:
+    """Which network was asked about which radiographs, in words."""
+    found = run_results["ablations"][study]
+    return f"{TITLES[found['network']]} on {found['n']} validation radiographs"
+
+
 def _over(run_results: Results, study: str) -> str:
     """On what an ablation rests, in words."""
     found = run_results["ablations"][study]
     seeds = min(len(arm["seed"]) for arm in found["arms"].values())
     return (
-        f"{TITLES[found['network']]}, {seeds} seeds, {found['n']} validation radiographs, not "
-        "resampled; they also choose the epoch, in every arm alike. The interval covers the one "
-        "over seeds and the one over radiographs."
+        f"{seeds} seeds. The validation radiographs are not resampled, and they also choose the "
+        "epoch, in every arm alike. The interval covers the one over seeds and the one over "
+        "radiographs."
     )
 
 
@@ -66,7 +72,7 @@ def _schedules(run_results: Results) -> Claim:
         once = _less_reference(run_results, "schedules", "exponential")
         half = _half(
             found,
-            f"sawtooth less plateau {told(found)}"
+            f"{_on(run_results, 'schedules')}, sawtooth less plateau: {told(found)}"
             + ("" if once is None else f"; one decay over all epochs less plateau {told(once)}"),
             verdict,
             f"Claimed: no lower error; {reason}. {_over(run_results, 'schedules')}",
@@ -96,7 +102,7 @@ def _resampling(run_results: Results) -> Claim:
             verdict, reason = Verdict.AMBIGUOUS, "the arms had different numbers of updates"
         half = _half(
             found,
-            f"resampled less as it is {told(found)}",
+            f"{_on(run_results, 'resampling')}, resampled less as it is: {told(found)}",
             verdict,
             f"Claimed: lower error in each architecture; {reason}. One architecture shows at most "
             "approximately what holds in each. That validation is not resampled leans against "
@@ -118,7 +124,7 @@ def _input_form(run_results: Results) -> Claim:
         verdict, reason = lower_error([found])
         half = _half(
             found,
-            f"[-1, 1] less BGR minus mean {told(found)}",
+            f"{_on(run_results, 'input_form')}, [-1, 1] less BGR minus mean: {told(found)}",
             verdict,
             f"Claimed: [-1, 1] serves ResNet50's weights; {reason}. "
             f"{_over(run_results, 'input_form')}",

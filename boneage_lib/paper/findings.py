@@ -110,7 +110,9 @@ def both(known: Sequence[Difference]) -> str:
     return ", over seeds ".join(told(each) for each in known)
 
 
-def lower_error(*comparisons: Sequence[Difference]) -> tuple[Verdict, str]:
+def lower_error(
+    *comparisons: Sequence[Difference], others: Sequence[str] = ()
+) -> tuple[Verdict, str]:
     """Verdict on "lower error than all of these".
 
     Against a claim speaks only a comparison all of whose intervals lie on the other side of zero:
@@ -118,21 +120,30 @@ def lower_error(*comparisons: Sequence[Difference]) -> tuple[Verdict, str]:
 
     Args:
         comparisons: with each of the others, its differences: over radiographs, perhaps over seeds.
+        others: what they are called in print, where there are several.
     """
     differences = [found for comparison in comparisons for found in comparison]
     if all(high < 0 for _, _, high in differences):
         return Verdict.CONFIRMED, "every interval lies on the claimed side of zero"
-    if any(all(low > 0 for _, low, _ in comparison) for comparison in comparisons):
-        return Verdict.CONTRADICTED, "every interval of a comparison lies on the other side of zero"
+    lost = [all(low > 0 for _, low, _ in comparison) for comparison in comparisons]
+    if any(lost):
+        reason = "every interval lies on the other side of zero"
+        if others:
+            against = " and ".join(name for name, one in zip(others, lost, strict=True) if one)
+            reason = f"against {against} {reason}, and one such comparison is enough"
+        return Verdict.CONTRADICTED, reason
     if all(point < 0 for point, _, _ in differences):
         return Verdict.APPROXIMATELY, "all differ as claimed, but an interval includes zero"
-    return Verdict.AMBIGUOUS, "intervals include zero or contradict each other"
+    if any(
+        any(low > 0 for _, low, _ in comparison) and any(high < 0 for _, _, high in comparison)
+        for comparison in comparisons
+    ):
+        return Verdict.AMBIGUOUS, "intervals on either side of zero contradict each other"
+    return Verdict.AMBIGUOUS, "intervals include zero, and not all differ as claimed"
 
 
-def compared(
-    run_results: Results, network: str, others: Sequence[str], claimed: str = "lower"
-) -> dict[str, Any]:
-    """The measured half of a claim that a network has a lower, or higher, error than others.
+def compared(run_results: Results, network: str, others: Sequence[str]) -> dict[str, Any]:
+    """The measured half of a claim that a network has a lower error than others.
 
     Judged by radiographs and, where there are several, by seeds. ``value`` and ``interval`` are
     those of the comparison on test that supports the claim least.
@@ -145,17 +156,15 @@ def compared(
         texts.append(f"{found[1]} against {TITLES[other]}")
         comparisons.append(found[0])
         alone |= len(found[0]) == 1
-    lower = claimed == "lower"
-    weakest = (max if lower else min)(known[0] for known in comparisons)
-    verdict, reason = lower_error(
-        *(known if lower else [turned(each) for each in known] for known in comparisons)
-    )
+    weakest = max(known[0] for known in comparisons)
+    names = [TITLES[other] for other in others] if len(others) > 1 else ()
+    verdict, reason = lower_error(*comparisons, others=names)
     return {
         "measured": "; ".join(texts),
         "value": weakest[0],
         "interval": weakest[1:],
         "verdict": verdict,
-        "reason": f"Claimed: {claimed} error; {reason}. {trained_on(run_results, alone)}",
+        "reason": f"Claimed: lower error; {reason}. {trained_on(run_results, alone)}",
     }
 
 

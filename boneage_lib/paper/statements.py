@@ -19,11 +19,14 @@ class Statement:
         text: the statement.
         place: section, table or figure of the paper.
         measured_in: notebook whose cell measures it, and after ``#`` the figure or heading there.
+        in_study: figure or heading of the notebook of kept studies that shows what they measured;
+            empty where the ledger's row alone does.
     """
 
     text: str
     place: str
     measured_in: str
+    in_study: str
 
 
 @cache
@@ -31,7 +34,9 @@ def statements() -> dict[str, Statement]:
     """Every statement that is tested, by the id of its row in the ledger."""
     with files("boneage_lib.paper").joinpath("statements.csv").open(encoding="utf-8") as file:
         return {
-            row["id"]: Statement(row["statement"], row["place"], row["measured_in"])
+            row["id"]: Statement(
+                row["statement"], row["place"], row["measured_in"], row["in_study"]
+            )
             for row in csv.DictReader(file)
         }
 

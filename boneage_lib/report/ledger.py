@@ -16,6 +16,7 @@ from boneage_lib.data.resampling import AGE_BINS
 from boneage_lib.evaluation import (
     age_weighted_mae,
     error_correlation,
+    further_apart,
     paired_difference,
     resampled,
 )
@@ -57,6 +58,7 @@ def claim_inputs(run: Run) -> dict[str, Any]:
             normalizer,
             {name: _of_seeds(run, name, measured["networks"][name]) for name in PAPER_MEMBERS},
         ),
+        "attention_apart": further_apart(tables, "xception_attention"),
         "error_correlation": _plain(error_correlation(tables).to_dict()),
         "age_weighted": {n: age_weighted_mae(t)["mae_months"] for n, t in tables.items()},
         "rulers": {name: rulers(table, normalizer) for name, table in tables.items()},

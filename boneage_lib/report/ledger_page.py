@@ -16,7 +16,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from boneage_lib.paper import Verdict
-from boneage_lib.paper.statements import statements
 from boneage_lib.report.run import project_root
 from boneage_lib.report.tables import show
 
@@ -56,8 +55,7 @@ def ledger_html(rows: pd.DataFrame, caption: str) -> str:
     """HTML of the ledger; all text is escaped, and every row has an address, ``#claim-<id>``.
 
     Args:
-        rows: as `boneage_lib.paper.ledger` gives them. A kept ledger without ``measured_in`` is
-            linked to where its rows are measured today.
+        rows: as `boneage_lib.paper.ledger` gives them.
         caption: a sentence.
     """
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in HEADINGS)
@@ -96,12 +94,9 @@ def _sort_key(heading: str, rank: int) -> str:
 
 def _link(row: Mapping[str, Any]) -> str:
     """A link to the cell that measured a row, on another page of the book or this one."""
-    known = statements().get(str(row["id"]))
-    place = row.get("measured_in")
-    if not isinstance(place, str) or not place:
-        place = known.measured_in if known else ""
+    place = str(row["measured_in"])
     if not place:
-        return "—"
+        return "in this row alone"
     notebook, _, anchor = place.partition("#")
     number = notebook.partition("_")[0]
     target = f"{notebook}.html" + (f"#{anchor}" if anchor else "")

@@ -14,10 +14,13 @@ import yaml
 from boneage_lib.errors import InputError
 from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.published import TITLES
+from boneage_lib.paper.statements import statements
 from boneage_lib.report.collect import Comparison
 from boneage_lib.report.provenance import write_provenance
 from boneage_lib.report.run import Run, project_root
 
+#: The notebook that shows kept studies.
+SHOWN_IN = "10_real_radiographs"
 #: What is kept of a study's results beside histories and predictions; some only where it was made.
 KEPT_WHERE_MADE = (
     "patch_size_fair.csv",
@@ -88,9 +91,14 @@ def published_study(name: str) -> Study:
 
 
 def study_claims(name: str) -> pd.DataFrame:
-    """The rows of the ledger that a kept study decides, with ``needs``, by today's rules."""
+    """The rows of the ledger that a kept study decides, with ``needs``, by today's rules.
+
+    ``measured_in`` leads to where the study's numbers are shown; empty where its row alone does.
+    """
     file = project_root() / "results" / name / "claim_inputs.json"
-    return ledger(measured_claims(json.loads(file.read_text()))).assign(needs="run")
+    rows = ledger(measured_claims(json.loads(file.read_text()))).assign(needs="run")
+    shown = [statements()[key].in_study for key in rows["id"]]
+    return rows.assign(measured_in=[f"{SHOWN_IN}#{part}" if part else "" for part in shown])
 
 
 def keep_study(run: Run, study: str) -> Path:

@@ -32,6 +32,13 @@ def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:
     return with_limits(value, low, high, decimals)
 
 
+def in_percent(scores: dict[str, Any], key: str) -> str:
+    """A share and its interval in percent: ``47 (39 to 55)``."""
+    value, interval = scores[key], scores.get(f"{key}_ci")
+    low, high = interval or (math.nan, math.nan)
+    return with_limits(100 * value, 100 * low, 100 * high, 0)
+
+
 def with_limits(value: float, low: float, high: float, decimals: int = 1) -> str:
     """A number and its interval in words; without one where its limits are no numbers."""
     if math.isnan(low):
@@ -42,8 +49,8 @@ def with_limits(value: float, low: float, high: float, decimals: int = 1) -> str
 def data_line(data: dict[str, Any]) -> str:
     """What a result was measured on, in words."""
     line = (
-        f"{data['n_train']} + {data['n_validation']} + {data['n_test']} "
-        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px, "
+        f"{DATA_NAMES[data['cohort_kind']]} at {data['image_size']} px ({data['n_train']:,} "
+        f"training, {data['n_validation']:,} validation, {data['n_test']:,} test), "
         f"{WEIGHT_NAMES.get(data['weights'], data['weights'])} weights"
     )
     return line if testable(data) else f"{line} (pipeline check)"

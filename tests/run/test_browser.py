@@ -93,8 +93,16 @@ class Watched:
 
     def open(self, path: str) -> Page:
         self.page.goto(f"{self.address}/{path}", wait_until="load")
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_load_state("networkidle")  # scripts may ask for more after it
         return self.page
+
+
+def show(page: Page, path: str) -> None:
+    """Open a page of the book and wait until it is laid out."""
+    page.goto(f"{HTML.as_uri()}/{path}", wait_until="load")
+    page.evaluate("document.fonts.ready.then(() => true)")
+    if page.locator(".math").count():
+        page.wait_for_selector("mjx-container", state="attached", timeout=20_000)
 
 
 @pytest.fixture(params=["file", "http"])
@@ -140,7 +148,7 @@ def test_the_checkout_alone_makes_a_book(browser: Browser, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_picture_says_what_it_shows(page: Page, path: str) -> None:
-    page.goto(f"{HTML.as_uri()}/{path}")
+    page.goto(f"{HTML.as_uri()}/{path}", wait_until="domcontentloaded")
     short = page.eval_on_selector_all(
         "img:not([role=presentation])",
         "all => all.map(i => [i.src.split('/').at(-1), i.alt])"
@@ -152,8 +160,7 @@ def test_every_picture_says_what_it_shows(page: Page, path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_phone_needs_no_sideways_scroll(page: Page, path: str) -> None:
     page.set_viewport_size({"width": PHONE, "height": 844})
-    page.goto(f"{HTML.as_uri()}/{path}")
-    page.wait_for_load_state("networkidle")
+    show(page, path)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE, page.evaluate(
         "limit => [...document.querySelectorAll('main *')]"
@@ -166,8 +173,7 @@ def test_a_phone_needs_no_sideways_scroll(page: Page, path: str) -> None:
 @pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("notebooks/")])
 def test_a_phone_shows_figures_in_their_proportions(page: Page, path: str) -> None:
     page.set_viewport_size({"width": PHONE, "height": 844})
-    page.goto(f"{HTML.as_uri()}/{path}")
-    page.wait_for_load_state("networkidle")
+    show(page, path)
     squeezed = page.eval_on_selector_all(
         "main img",
         """async all => {
@@ -184,8 +190,7 @@ def test_a_dark_page_shows_the_hand_below_what_a_network_saw(page: Page) -> None
     page.add_init_script(
         "localStorage.setItem('theme', 'dark'); localStorage.setItem('mode', 'dark')"
     )
-    page.goto(f"{HTML.as_uri()}/book/explore.html")
-    page.wait_for_load_state("networkidle")
+    show(page, "book/explore.html")
     assert page.get_attribute("html", "data-theme") == "dark"
     looks = page.eval_on_selector_all(
         "#explorer .picture img",
@@ -199,8 +204,7 @@ def test_a_dark_page_shows_the_hand_below_what_a_network_saw(page: Page) -> None
 def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
     page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
     page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
-    page.goto(f"{HTML.as_uri()}/{path}")
-    page.wait_for_load_state("networkidle")
+    show(page, path)
     assert page.get_attribute("html", "data-theme") == theme
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

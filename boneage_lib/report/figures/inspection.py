@@ -145,7 +145,7 @@ def exposure(measures: pd.DataFrame, labels: pd.DataFrame) -> Figure:
     levels.set(ylabel=GREY_LEVEL, ylim=(-5, 260))
     levels.set_title("Quartiles (boxes), 1 to 99 % of radiographs (lines)")
     levels.grid(False, axis="x")
-    by_id.set(xlabel="Id", ylabel="Contrast (grey levels)", ylim=(-5, 260))
+    by_id.set(xlabel="Id", ylabel="Contrast (gray levels)", ylim=(-5, 260))
     by_id.set_title("Contrast in the order of the ids")
     figure.legend(
         handles=[Patch(color=SPLIT_COLORS[split], label=title_of(split)) for split in splits],

@@ -23,7 +23,9 @@ from boneage_lib.report.theme import (
 
 
 @themed
-def age_sex_histograms(tables: Mapping[str, pd.DataFrame], bins: int = AGE_BINS) -> Figure:
+def age_sex_histograms(
+    tables: Mapping[str, pd.DataFrame], bins: int = AGE_BINS, of: str = "radiographs"
+) -> Figure:
     """Bone age and sex of one or more sets of radiographs, a row a set (Figures 2a and 2b).
 
     Args:
@@ -32,6 +34,7 @@ def age_sex_histograms(tables: Mapping[str, pd.DataFrame], bins: int = AGE_BINS)
             ``female``, ``months`` and ``count``.
         bins: age bins of equal width between the youngest and the oldest of all sets; 10 are those
             that resampling uses, so that a resampled set comes out flat.
+        of: what is counted; draws repeat radiographs.
     """
     sets = {title: _ages_sexes_counts(table) for title, table in tables.items()}
     edges = np.linspace(
@@ -60,8 +63,8 @@ def age_sex_histograms(tables: Mapping[str, pd.DataFrame], bins: int = AGE_BINS)
             bars, [f"{total / max(sum(totals), 1):.0%}" for total in totals], padding=2
         )
         by_sex.margins(y=0.15)
-        by_age.set_title(f"{title_of(title)}: {int(sum(totals)):,} radiographs")
-        by_age.set(xlabel=BONE_AGE, ylabel="Radiographs")
+        by_age.set_title(f"{title_of(title)}: {int(sum(totals)):,} {of}")
+        by_age.set(xlabel=BONE_AGE, ylabel=of.capitalize())
         by_sex.set(xlabel="Sex")
         by_age.xaxis.set_major_locator(MultipleLocator(48))
         for axes in (by_age, by_sex):

@@ -11,6 +11,7 @@ from boneage_lib.report.tables.ensembles import (
 from boneage_lib.report.tables.groups import errors_by_group
 from boneage_lib.report.tables.networks import (
     against_constant,
+    agreement,
     configurations,
     count_parameters,
     pairs,
@@ -28,6 +29,7 @@ from boneage_lib.report.tables.showing import show
 
 __all__ = [
     "ablation",
+    "agreement",
     "against_constant",
     "by_condition",
     "changed_radiographs",

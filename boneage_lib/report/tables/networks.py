@@ -13,10 +13,19 @@ from boneage_lib.report.wording import (
     NOT_MEASURED,
     REAL_STUDY,
     data_line,
+    in_percent,
     study_metrics,
     title,
     with_interval,
 )
+
+#: What the paper's results were measured on, as a run records it.
+_PAPER: dict[str, Any] = {
+    "cohort_kind": "rsna",
+    "weights": "imagenet",
+    "image_size": int(published.number("image_size")),
+    **{f"n_{split}": row.samples for split, row in published.TABLE_1.items()},
+}
 
 
 def paper_row(network: str) -> dict[str, str]:
@@ -24,7 +33,7 @@ def paper_row(network: str) -> dict[str, str]:
     printed = published.TABLE_6.get(network)
     row = {
         "result of": "the paper (Table 6)",
-        "data": "14,236 real RSNA radiographs at 500 px, ImageNet weights",
+        "data": data_line(_PAPER),
     }
     columns = ("MSE (z²)", "RMSE (z)", "r")
     if printed is None:
@@ -122,7 +131,7 @@ def configurations(metrics: dict[str, Any]) -> pd.DataFrame:
                 "network": published.TITLES[name],
                 "looks at": f"{what} of {side} × {side}",
                 "printed": f"{printed.size} × {printed.size} {printed.data}",
-                "epochs": settings["epochs"],
+                "epochs at most": settings["epochs"],
                 "draws an epoch": f"{settings['draws_per_cell']} a cell",
                 "base": metrics["bases"][name]["checkpoint"],
             }
@@ -151,6 +160,24 @@ def table_6(metrics: dict[str, Any], scores: str = "test") -> pd.DataFrame:
                 else f"{printed.mse:.2f}, {printed.rmse:.2f}, {printed.p_value:.2f}",
             }
         )
+    return pd.DataFrame(rows).set_index("network")
+
+
+def agreement(metrics: dict[str, Any], scores: str = "test") -> pd.DataFrame:
+    """What a reader of radiographs asks of each network: how near, how often, how far at worst."""
+    rows = []
+    for name, found in metrics["networks"].items():
+        measured = found[scores]
+        row = {"network": title(name)}
+        for months in (6, 12, 24):
+            row[f"within {months} months (%)"] = in_percent(measured, f"within_{months}_months")
+        row |= {
+            "nine of ten within (months)": with_interval(measured, "abs_error_p90_months"),
+            "limits of agreement (months)": f"{measured['loa_low_months']:+.1f} to "
+            f"{measured['loa_high_months']:+.1f}",
+            "Lin's concordance": with_interval(measured, "lin_ccc", 2),
+        }
+        rows.append(row)
     return pd.DataFrame(rows).set_index("network")
 
 

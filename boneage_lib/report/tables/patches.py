@@ -28,6 +28,7 @@ def patches_at_test(averages: pd.DataFrame) -> pd.DataFrame:
                 "patches": f"{side} × {side} grid" if grid else f"{row['patches']} random",
                 "combined by": row["combined"] if row["patches"] > 1 else "—",
                 "draws": row["draws"],
+                "radiographs": row["n"],
                 "mean absolute error": with_limits(row["mae_months"], row["low"], row["high"]),
                 "standard deviation over draws": spread,
                 "lowest to highest draw": lowest,
