@@ -63,7 +63,7 @@ def test_exposure_shows_every_radiograph(splits: list[str]) -> None:
     figure = figures.exposure(measures(len(labels)), labels)
     _, by_id = figure.axes
     assert sum(len(np.asarray(line.get_xdata())) for line in by_id.lines) == len(labels)
-    assert by_id.get_ylabel() == "Contrast (grey levels)"
+    assert by_id.get_ylabel() == "Contrast (gray levels)"
     assert smallest_text(figure) >= 12
 
 
