@@ -7,7 +7,7 @@ from pathlib import Path
 
 from boneage_lib.report.dependencies import digest_of_files, library_files
 from boneage_lib.report.done import COHORT, RESULTS, STEPS, made_by, mark
-from boneage_lib.report.jobs import job_names, trains_only_a_head
+from boneage_lib.report.jobs import job_names, keeps_a_base_busy, trains_only_a_head
 from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
@@ -28,13 +28,24 @@ NEEDS = {
     "09_claims": [RESULTS["08_ensemble_analysis"], RESULTS["07_patch_size_study"], *SPEED],
 }
 # How the run is spread: these say where work is done, and never what comes of it.
-SPREAD, PARTS, GPUS = (config["jobs"][key] for key in ("spread", "parts", "gpus"))
+SPREAD, PARTS, GPUS, AT_ONCE = (
+    config["jobs"][key] for key in ("spread", "parts", "gpus", "at_once")
+)
 CORES = config["jobs"]["cores"]
-# On larger radiographs one base keeps all cores busy, and two side by side would take more than
-# 4 GiB. A head is small: as many as there are cores train side by side.
+# On larger radiographs one base keeps all cores busy. A head is small: as many as there are cores
+# train side by side. What goes back and forth between a base and work on one core (heads, figures,
+# bootstraps) shares the cores with another such step.
 # GPUs share the cores out among their jobs, or one job would keep the other GPUs waiting.
 BASE_THREADS = max(1, CORES // GPUS) if GPUS else CORES
-THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else BASE_THREADS
+MIXED_THREADS = max(1, BASE_THREADS // AT_ONCE)
+THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else MIXED_THREADS
+
+
+# How many cores a job counts for; it may still use all, when nobody else does.
+def threads_of(job):
+    if trains_only_a_head(job, config):
+        return 1
+    return BASE_THREADS if keeps_a_base_busy(job, config) else MIXED_THREADS
 JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
 
@@ -113,12 +124,13 @@ for name, needed in JOBS.items():
             settings=settings(name.split(".")[0]),
             text=text(*JOB_FILES),
             job=name,
+            threads=1 if trains_only_a_head(name, config) else BASE_THREADS,
         priority: 10 if ".features." in name else 0
-        threads: 1 if trains_only_a_head(name, config) else BASE_THREADS
+        threads: threads_of(name)
         resources:
             gpu=1 if GPUS else 0,
         shell:
-            "boneage step {params.job} --folder . --threads {threads} --gpu"
+            "boneage step {params.job} --folder . --threads {params.threads} --gpu"
 
 
 for notebook in NOTEBOOKS:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -168,7 +169,7 @@ def test_a_run_of_several_seeds_is_cut_into_jobs(
     run = Run(tmp_path / "run")
     settings = settle("demo", None, None, ["seeds=2", "05_xception_attention.engine=streaming"])
     jobs = spread_out(settings, 4, parts=3, gpus=2)
-    assert jobs == {"spread": True, "parts": 3, "gpus": 2, "cores": 4}
+    assert jobs == {"spread": True, "parts": 3, "gpus": 2, "cores": 4, "at_once": 1}
     assert start(run, settings, jobs, ["--dry-run"]) == 0
     printed = "".join(capfd.readouterr())
     found = set(re.findall(r"^([\w.-]+) +1$", printed, re.M))
@@ -196,20 +197,42 @@ def test_work_follows_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert targets == ["check", "all"]
 
 
+def planned(
+    folder: Path, capfd: pytest.CaptureFixture[str], settings: dict[str, Any], **of: int
+) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+    """What a run would do: by step what Snakemake tells, the command's rest, and the threads."""
+    options = ["--dry-run", "--quiet", "host", "--printshellcmds"]
+    assert start(Run(folder), settings, spread_out(settings, **of), options) == 0
+    printed = "".join(capfd.readouterr())
+    rules = dict(re.findall(r"^rule ([\w.-]+):\n(.*?)\n\n", printed, re.M | re.S))
+    commands = dict(re.findall(r"boneage step ([\w.-]+) --folder \.(.*)$", printed, re.M))
+    threads = {
+        name: int(found[1]) if (found := re.search(r"threads: (\d+)", told)) else 1
+        for name, told in rules.items()
+    }
+    return rules, commands, threads
+
+
+def test_steps_that_go_back_and_forth_share_the_cores(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = settle("demo", None, None, ["seeds=2", "ablation_seeds=2"])
+    _, commands, threads = planned(tmp_path / "run", capfd, settings, cores=4, gpus=0)
+    assert threads["03_inception_v3.features.0-of-1"] == 4, "a base keeps all of them busy"
+    assert threads["03_inception_v3.seed.0"] == 1
+    for shared in ("04_xception", "07_patch_size_study.setting.0"):
+        assert threads[shared] == 2, shared
+    assert "--threads 4" in commands["07_patch_size_study.setting.0"], "when nobody else does"
+    settings = settle("demo", None, None, ["seeds=2", "engine=streaming"])
+    _, _, threads = planned(tmp_path / "streamed", capfd, settings, cores=4, gpus=0)
+    assert threads["03_inception_v3.seed.0"] == 4
+
+
 def test_gpus_share_the_cores_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """As many jobs run at once as there are GPUs; a head's training takes one core."""
     settings = settle("demo", None, None, ["seeds=2", "ablation_seeds=2"])
-    jobs = spread_out(settings, 8, gpus=2)
-    options = ["--dry-run", "--quiet", "host", "--printshellcmds"]
-    assert start(Run(tmp_path / "run"), settings, jobs, options) == 0
-    printed = "".join(capfd.readouterr())
-    rules = re.findall(r"^rule ([\w.-]+):\n(.*?)\n\n", printed, re.M | re.S)
-    threads = {
-        name: int(found[1]) if (found := re.search(r"threads: (\d+)", told)) else 1
-        for name, told in rules
-        if "gpu=1" in told
-    }
-    commands = dict(re.findall(r"boneage step ([\w.-]+) --folder \.(.*)$", printed, re.M))
+    rules, commands, every = planned(tmp_path / "run", capfd, settings, cores=8, gpus=2)
+    threads = {name: every[name] for name, told in rules.items() if "gpu=1" in told}
     assert {name for name, rest in commands.items() if "--gpu" in rest} == set(threads)
     assert not {"cohort", "book", "01_data_inspection"} & set(threads)
     assert {"check", "04_xception", "07_patch_size_study"} <= set(threads)

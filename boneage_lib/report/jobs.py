@@ -152,6 +152,17 @@ def trains_only_a_head(name: str, settings: dict[str, Any]) -> bool:
     return parameters["engine"] == "bank" and not own_features
 
 
+def keeps_a_base_busy(name: str, settings: dict[str, Any]) -> bool:
+    """True for a job in which the base runs from first to last.
+
+    Args:
+        name: of the job, see `work`.
+        settings: of the run.
+    """
+    notebook, kind, *_ = name.split(".")
+    return kind == "features" or parameters_of(notebook, settings).get("engine") == "streaming"
+
+
 def own_arms(notebook: str, parameters: dict[str, Any]) -> list[str]:
     """Arms of a notebook's ablations that no other arm or training of the run equals."""
     if not parameters.get("ablation_seeds"):

@@ -46,6 +46,8 @@ MADE_BY_STEPS = (
 TARGETS: tuple[str, ...] = ("check", "all")
 #: Bytes that a run's notebooks, results, models and book take at least.
 LEAST_ROOM = 2**28
+#: Steps that go back and forth between a base and one core: so many share a machine's cores.
+STEPS_AT_ONCE = 2
 #: Time in which Snakemake takes its jobs back from a cluster.
 SECONDS_TO_CANCEL = 60.0
 
@@ -166,6 +168,7 @@ def spread_out(
         "parts": parts or (4 if executor else max(gpus, 1)),
         "gpus": gpus,
         "cores": cores,
+        "at_once": 1 if executor or gpus else STEPS_AT_ONCE,
     }
 
 
