@@ -123,7 +123,7 @@ def test_built_networks_have_the_parameters_of_table_3(
     tables = [
         output.data["text/html"]
         for output in outputs(notebooks[NOTEBOOK_OF[network]])
-        if "Table 3. " in output.get("data", {}).get("text/html", "")
+        if "Parameters of the built network" in output.get("data", {}).get("text/html", "")
     ]
     assert len(tables) == 1
     cells = Cells(tables[0]).found
