@@ -11,9 +11,9 @@ import pytest
 from boneage_lib.inputs import table_5_at
 from boneage_lib.paper import Verdict, built_claims, measured_claims
 from boneage_lib.paper.findings import no_gain, over_seeds
-from boneage_lib.paper.network_claims import implied_mae_months
 from boneage_lib.paper.published import TABLE_3, TABLE_4, TABLE_5, TABLE_6, TITLES
 from boneage_lib.paper.region_claims import in_region
+from boneage_lib.paper.table_6_claims import implied_mae_months
 from boneage_lib.paper.training_claims import gain
 
 REAL = {"cohort_kind": "rsna", "weights": "imagenet", "n_train": 12_611, "image_size": 500}
