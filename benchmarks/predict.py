@@ -21,8 +21,9 @@ import numpy as np
 from machine import add_options, describe_machine, finish, print_table
 
 from boneage_lib.report.asked import CHUNK, Picture, pictures, read_ahead
-from boneage_lib.report.predicting import System, open_system, predict
+from boneage_lib.report.predicting import predict
 from boneage_lib.report.run import Run
+from boneage_lib.report.systems import System, open_system
 from boneage_lib.training.feature_bank import batch_shape
 
 TARGET_SHARE = 0.85

@@ -49,6 +49,12 @@ def prepare(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put it in the place of a cohort of other data.")
     ] = False,
+    validation_share: Annotated[
+        float, typer.Option(help="Of the radiographs, for validation, where none is official.")
+    ] = 0.1,
+    test_share: Annotated[
+        float, typer.Option(help="Of the radiographs, for the test, where none is official.")
+    ] = 0.2,
 ) -> None:
     """Real radiographs, as RSNA or Kaggle distributes them, to a cohort."""
     from boneage_lib.data import prepare as prepare_cohort
@@ -64,6 +70,8 @@ def prepare(
             max_missing,
             lambda done, total: bar.update(task, completed=done, total=total),
             replace,
+            validation_share,
+            test_share,
         )
     print(report(cohort))
 
@@ -235,11 +243,12 @@ def predict(
 ) -> None:
     """Bone ages of new radiographs with intervals; for research, never for a diagnosis."""
     from boneage_lib.data.whole_files import written_whole
+    from boneage_lib.report.answered import answers_as_json, answers_as_table, told
     from boneage_lib.report.asked import pictures
-    from boneage_lib.report.predicting import answers_as_json, answers_as_table, open_system, told
     from boneage_lib.report.predicting import predict as answer
     from boneage_lib.report.run import Run
     from boneage_lib.report.saliency_pictures import Overlays
+    from boneage_lib.report.systems import open_system
 
     asked = pictures(files, sex, sexes)
     with _progress() as bar:
@@ -369,7 +378,8 @@ def _make_cohort(out: Path, cohort: dict[str, object]) -> None:
             int(str(cohort["size"])),
             int(str(cohort["seed"])),
         )
-        prepare(folder, out, size, seed, replace=True)
+        validation, test = (float(str(cohort[key])) for key in ("validation_share", "test_share"))
+        prepare(folder, out, size, seed, replace=True, validation_share=validation, test_share=test)
     else:
         n, size, seed = (int(str(cohort[key])) for key in ("n", "size", "seed"))
         variation, noise = (float(str(cohort[key])) for key in ("variation", "maturity_noise"))

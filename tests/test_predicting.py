@@ -16,18 +16,10 @@ from boneage_lib.errors import InputError
 from boneage_lib.evaluation.familiarity import Familiarity
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report import Run, collect, predicting
+from boneage_lib.report.answered import answers_as_json, answers_as_table, told
 from boneage_lib.report.asked import CHUNK, Picture, pictures, read_ahead
-from boneage_lib.report.predicting import (
-    STRANGE,
-    System,
-    answers_as_json,
-    answers_as_table,
-    key_of,
-    members_of,
-    predict,
-    told,
-    validation_errors,
-)
+from boneage_lib.report.predicting import STRANGE, key_of, predict
+from boneage_lib.report.systems import System, members_of, validation_errors
 
 SIZE = 64
 

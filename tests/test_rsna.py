@@ -473,6 +473,16 @@ def test_a_few_missing_are_left_out_and_recorded(tmp_path: Path) -> None:
     assert Cohort.open(tmp_path / "out", verify=True).info["n"] == 97
 
 
+def test_drawn_splits_have_the_shares_asked_for(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "rsna", training_set(n=100))
+    cohort = prepare(source, tmp_path / "out", SIZE, validation_share=0.06, test_share=0.11)
+    counts = cohort.labels["split"].value_counts()
+    assert dict(counts) == {"train": 83, "test": 11, "validation": 6}
+    for validation, test in ((0.0, 0.2), (0.5, 0.5), (0.1, -0.2)):
+        with pytest.raises(InputError, match="leave some for training"):
+            prepare(source, tmp_path / "no", SIZE, validation_share=validation, test_share=test)
+
+
 def test_missing_and_unreadable_count_together(tmp_path: Path) -> None:
     files = training_set(n=100)
     for i in (1, 2, 3):

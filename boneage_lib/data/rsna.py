@@ -20,7 +20,7 @@ from boneage_lib.data.histogram import load_histogram
 from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.labels import read_label_tables
 from boneage_lib.data.sources import IMAGE_SUFFIXES, Entry, open_source
-from boneage_lib.data.splits import FRACTIONS, stratified_split
+from boneage_lib.data.splits import FRACTIONS, check_shares, stratified_split
 from boneage_lib.data.writing import check_target, write_cohort
 from boneage_lib.errors import InputError
 
@@ -37,13 +37,15 @@ def prepare(
     max_missing: float = 0.05,
     progress: Progress | None = None,
     replace: bool = False,
+    validation_share: float = FRACTIONS[1],
+    test_share: float = FRACTIONS[2],
 ) -> Cohort:
     """Make a cohort from RSNA 2017 as downloaded, in RSNA's own layout or Kaggle's.
 
     Radiographs become grey, 8-bit and ``size`` × ``size`` pixels; the aspect ratio is squashed, as
     in the paper. RSNA's validation and test sets are used where the source brings both images and
-    ages; a missing one is drawn from the training set (70/10/20 %, stratified by age and sex).
-    Kaggle's test set has no ages and is left out.
+    ages; a missing one is drawn from the training set, stratified by age and sex. Kaggle's test set
+    has no ages and is left out.
 
     Args:
         source: a folder or zip; zips are read in place, also inside a folder or another zip.
@@ -55,6 +57,8 @@ def prepare(
             without a label, that is left out and recorded rather than refused.
         progress: called as ``progress(done, total)`` after every few radiographs.
         replace: put the new cohort in the place of one that was made from other data.
+        validation_share: of the radiographs, for a validation set that is drawn; above 0.
+        test_share: the same of the test set; both together below 1.
 
     Returns:
         The cohort, opened from ``out``, rows by ascending id. ``info`` records ``source_form``,
@@ -63,12 +67,14 @@ def prepare(
 
     Raises:
         InputError: no source, images or labels; bad labels; a damaged zip; a bad ``size``,
-            ``max_missing`` or ``out``; more left out than ``max_missing`` allows; a full disk.
+            ``max_missing``, share or ``out``; more left out than ``max_missing`` allows; a full
+            disk.
     """
     _check_arguments(Path(source), Path(out), size, max_missing)
+    check_shares(validation_share, test_share)
     with open_source(source) as entries:
         matched = _match(entries, max_missing, Path(source))
-        labels, origins = _divide(matched.labels, seed)
+        labels, origins = _divide(matched.labels, seed, validation_share, test_share)
         info: dict[str, Any] = {
             "kind": "rsna",
             "source_form": matched.source_form,
@@ -267,14 +273,18 @@ def _refuse_too_many(what: str, items: Sequence[int | str], n: int, max_missing:
         )
 
 
-def _divide(labels: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, dict[str, str]]:
+def _divide(
+    labels: pd.DataFrame, seed: int, validation_share: float, test_share: float
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Give every row its split: RSNA's own where there is one, else drawn from the training set."""
     official = labels["official_split"]
+    # Rounded: 0.7 is to be the same 0.7 wherever it comes from.
+    fractions = (round(1 - validation_share - test_share, 12), validation_share, test_share)
     origins = {s: "official" if (official == s).any() else "stratified" for s in SPLITS}
     shares = np.array(
         [
             share if split == "train" or origins[split] == "stratified" else 0.0
-            for split, share in zip(SPLITS, FRACTIONS, strict=True)
+            for split, share in zip(SPLITS, fractions, strict=True)
         ]
     )
     split = official.to_numpy(dtype=object, copy=True)

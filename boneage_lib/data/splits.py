@@ -12,6 +12,15 @@ from boneage_lib.errors import InputError
 FRACTIONS = (0.7, 0.1, 0.2)
 
 
+def check_shares(validation: float, test: float) -> None:
+    """Raise InputError unless all three splits get some of the radiographs."""
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise InputError(
+            f"Found validation_share={validation} and test_share={test}; expected two shares above "
+            "0 that leave some for training."
+        )
+
+
 def stratified_split(
     labels: pd.DataFrame,
     seed: int = 0,

@@ -51,7 +51,7 @@ def evaluate_by_group(
     return [
         {"by": by, "group": group}
         | evaluate(table[rows], normalizer, seed, confidence, infants=True)
-        for by, group, rows in _groups(table, bands_months)
+        for by, group, rows in groups_of(table, bands_months)
     ]
 
 
@@ -80,7 +80,7 @@ def by_group(
     """
     table = validate_predictions(table)
     records = []
-    for by, group, rows in _groups(table, bands_months):
+    for by, group, rows in groups_of(table, bands_months):
         part = table[rows]
         error = (part["predicted_months"] - part["boneage_months"]).to_numpy()
         low, high = bootstrap_interval(
@@ -101,7 +101,7 @@ def by_group(
     return pd.DataFrame(records)
 
 
-def _groups(
+def groups_of(
     table: pd.DataFrame, bands_months: Sequence[float]
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """What groups are by, their names and their rows, of those that hold anyone."""

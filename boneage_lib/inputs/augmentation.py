@@ -37,6 +37,10 @@ class Augmentation:
 WHOLE_IMAGES = Augmentation(5.0, 0.1, 0.1, 0.01, 0.25, True)
 #: Radiographs that patches are cut from (section IV, "Patches data augmentation").
 PATCHED_IMAGES = Augmentation(rotation_degrees=5.0, horizontal_flip=True)
+#: Half of Table 2's shifts and less zoom, with twice its turns.
+LIGHT = Augmentation(10.0, 0.05, 0.05, 0.0, 0.1, True)
+#: Turned four times as far as in Table 2, and sheared.
+WIDE = Augmentation(20.0, 0.1, 0.1, 5.0, 0.2, True)
 #: Evaluation: nothing moves.
 UNAUGMENTED = Augmentation()
 

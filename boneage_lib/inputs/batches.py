@@ -14,6 +14,7 @@ from boneage_lib.data.cohort import Cohort
 from boneage_lib.data.pages import Pages
 from boneage_lib.data.threads import single_threaded_opencv
 from boneage_lib.inputs.augmentation import UNAUGMENTED, Augmentation, sample_warp, warp_windows
+from boneage_lib.inputs.contrast import equalized
 from boneage_lib.inputs.patches import check_patches, random_corners
 
 _WHOLE = np.zeros((1, 2))  # the one corner of a whole radiograph
@@ -27,11 +28,13 @@ class Recipe:
         augmentation: ranges of the random warp; `UNAUGMENTED` for evaluation.
         patch_count: patches a radiograph, or 0 for the whole radiograph.
         patch_size: side of a patch, pixels; unused for whole radiographs.
+        equalize: bring the contrast to a common measure first, see `equalized`.
     """
 
     augmentation: Augmentation = UNAUGMENTED
     patch_count: int = 0
     patch_size: int = 0
+    equalize: bool = False
 
     def side(self, image_size: int) -> int:
         """Side of what the network looks at, pixels."""
@@ -79,6 +82,8 @@ def draw_view(
     corners = _WHOLE
     if recipe.patch_count:
         corners = random_corners(recipe.patch_count, side, size, rng)
+    if recipe.equalize:
+        image = equalized(image)
     if out is None:
         out = np.empty((recipe.looks(), side, side), np.uint8)
     warp_windows(image, warp, corners, out)

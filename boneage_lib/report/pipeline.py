@@ -18,6 +18,7 @@ from boneage_lib.bases import (
     find_weights,
 )
 from boneage_lib.data.phantom_cohort import check_phantoms
+from boneage_lib.data.splits import check_shares
 from boneage_lib.data.whole_files import disk_full, explained, remove_left, written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.report.clock import inputs_of, no_later_than_now
@@ -97,6 +98,7 @@ def settle(
             )
         if not source.exists():
             raise InputError(f"Found no {source}; expected a folder or zip with radiographs.")
+        check_shares(cohort["validation_share"], cohort["test_share"])
         cohort["folder"] = str(source.resolve())
     elif source is None:
         check_phantoms(

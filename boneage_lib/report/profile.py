@@ -11,6 +11,7 @@ from typing import Any
 import jupytext
 import yaml
 
+from boneage_lib.data.splits import FRACTIONS
 from boneage_lib.errors import InputError
 
 NOTEBOOKS = (
@@ -33,6 +34,8 @@ COHORT_KEYS: dict[str, Any] = {
     "seed": int,
     "variation": (int, float),
     "maturity_noise": (int, float),
+    "validation_share": float,
+    "test_share": float,
 }
 #: Given without a notebook's name, these set the run's cohort.
 COHORT_PARAMETERS = ("n", "size", "variation")
@@ -232,5 +235,9 @@ def _checked_cohort(cohort: dict[str, Any]) -> dict[str, Any]:
             f"Found cohort source {told(cohort.get('source'))}; expected "
             f"{' or '.join(COHORT_SOURCES)}."
         )
+    if cohort["source"] == "rsna":  # of radiographs that RSNA has not divided
+        shares = dict(zip(("validation_share", "test_share"), FRACTIONS[1:], strict=True))
+    else:
+        shares = {}
     defaults = {"n": 300, "size": 500, "seed": 0, "variation": 1.0, "maturity_noise": 6.0}
-    return {**defaults, **cohort}
+    return {**defaults, **shares, **cohort}

@@ -11,6 +11,15 @@ import numpy as np
 LIBRARY = Path(__file__).parents[1]
 #: What trains: what another version left half-trained is not used.
 TRAINING_CODE = ("training/*.py", "networks/*.py", "inputs/*.py")
+#: What trains a whole network, which takes hours: no other change makes it stale.
+FINETUNING_CODE = (
+    "inputs/*.py",
+    "networks/*.py",
+    *(
+        f"training/{name}.py"
+        for name in ("adam", "datasets", "finetune", "fitting", "tuning", "whole_networks")
+    ),
+)
 #: What a view's features come from: drawing it, and the base that looks at it.
 FEATURE_CODE = (
     "inputs/*.py",

@@ -37,6 +37,8 @@ def fit_head(
     model: keras.Model | None = None,
     checkpoints: Path | None = None,
     record: Any = None,
+    loss: str = "mse",
+    optimizer: keras.optimizers.Optimizer | None = None,
 ) -> pd.DataFrame:
     """Train a head: Adam, mean squared error, mean absolute error in months (section III).
 
@@ -52,9 +54,11 @@ def fit_head(
         model: what is fitted, when it is more than the head: a frozen base with the head.
         checkpoints: folder for the state after every epoch, from which a killed training goes on.
         record: everything the training depends on, as plain data; another one starts anew.
+        loss: ``"mse"`` or ``"mae"``, of z-scores.
+        optimizer: in place of Adam at the rate that the settings give.
 
     Returns:
-        The history, one row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (z²),
+        The history, one row an epoch: ``epoch`` (from 1), ``loss`` and ``val_loss`` (z², or z),
         ``mae_months`` and ``val_mae_months``, ``learning_rate``, and ``kept`` (True for the
         epoch whose weights were kept).
 
@@ -62,12 +66,14 @@ def fit_head(
         InputError: the loss became infinite or not a number before an epoch ended.
     """
     model = model or head
+    # Whole networks come with an optimizer of their own, and heads with none.
+    small = model is head and optimizer is None and not _watched(extra_callbacks)
     model.compile(
-        optimizer=adam(learning_rate(settings, len(train))),
-        loss="mse",
+        optimizer=optimizer or adam(learning_rate(settings, len(train))),
+        loss=loss,
         metrics=["mae"],
         jit_compile=jit_compile(),
-        steps_per_execution=1 if model is not head or _watched(extra_callbacks) else STEPS_AT_ONCE,
+        steps_per_execution=STEPS_AT_ONCE if small else 1,
     )
     lines = EpochLines(settings.epochs, normalizer.std_months)
     own = callbacks(settings, head)

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from boneage_lib.cli import app
 from boneage_lib.evaluation.familiarity import Familiarity
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report.predicting import ask, familiarity
 from boneage_lib.report.run import Run
 from boneage_lib.report.saved import open_reader
+from boneage_lib.report.systems import ask, familiarity
 
 
 @pytest.mark.parametrize("name", TITLES)

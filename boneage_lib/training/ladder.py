@@ -1,0 +1,126 @@
+"""The ladder from the paper's recipe to a better one: what is tried, one step after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from boneage_lib.errors import InputError
+from boneage_lib.training.tuning import Tuning
+
+#: The first rung: nothing is changed.
+PAPER = "paper"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One change to the best recipe so far.
+
+    Attributes:
+        name: in files and parameters.
+        title: in print.
+        change: settings of `Tuning` that become others.
+        why: it may help.
+    """
+
+    name: str
+    title: str
+    change: dict[str, Any]
+    why: str
+
+
+RUNGS = {
+    rung.name: rung
+    for rung in (
+        Rung(PAPER, "the paper's recipe", {}, "where the paper stands: a frozen base"),
+        Rung(
+            "unfrozen",
+            "the base trained too, at a tenth of the rate",
+            {"base": "trained", "learning_rate": 1e-4},
+            "ImageNet's features know no bones",
+        ),
+        Rung(
+            "batches",
+            "batches of 32, three times the rate",
+            {"batch_size": 32, "learning_rate": 3e-4},
+            "steadier gradients allow larger steps, and the processor is used better",
+        ),
+        Rung(
+            "cosine",
+            "AdamW at 6e-4, warmed up, then along a cosine to 0",
+            {"schedule": "cosine", "warm_up": 0.05, "weight_decay": 0.01, "learning_rate": 6e-4},
+            "large steps early and small ones late",
+        ),
+        Rung(
+            "slower_base",
+            "the base at a third of the head's rate",
+            {"base_rate": 0.3},
+            "what ImageNet taught should change less than a head that begins with nothing",
+        ),
+        Rung(
+            "absolute",
+            "absolute in place of squared error",
+            {"loss": "mae"},
+            "it is what is measured, and no outlier rules it",
+        ),
+        Rung(
+            "natural",
+            "radiographs as they come, each equally often",
+            {"sampling": "natural"},
+            "resampling shows rare ages again and again, and many common ones never",
+        ),
+        Rung(
+            "weighted",
+            "drawn anew every epoch, rare ages more often",
+            {"sampling": "weighted"},
+            "between the two",
+        ),
+        Rung(
+            "light",
+            "lighter augmentation",
+            {"augmentation": "light"},
+            "Table 2's zoom hides how large a hand is",
+        ),
+        Rung(
+            "wide",
+            "wider augmentation",
+            {"augmentation": "wide"},
+            "hands lie askew by more than Table 2's five degrees",
+        ),
+        Rung(
+            "statistics",
+            "batch-norm on statistics of radiographs",
+            {"batch_norm": "trained"},
+            "ImageNet's are those of color photographs",
+        ),
+        Rung(
+            "equalized",
+            "contrast equalized first",
+            {"equalize": True},
+            "exposures range from very dark to very bright",
+        ),
+    )
+}
+
+
+def rungs_named(names: str) -> list[Rung]:
+    """Rungs above the paper's from their names with commas between; ``all`` for every one.
+
+    Raises:
+        InputError: an unknown name, or one twice.
+    """
+    if names.strip() == "all":
+        return [rung for rung in RUNGS.values() if rung.name != PAPER]
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in RUNGS]:
+        raise InputError(
+            f"Found the steps {', '.join(unknown)}; expected all, or some of {', '.join(RUNGS)}."
+        )
+    if len(set(wanted)) < len(wanted):
+        raise InputError(f"Found a step twice in {names!r}; expected each once.")
+    return [RUNGS[name] for name in wanted if name != PAPER]
+
+
+def tried_on(best: Tuning, rung: Rung) -> Tuning:
+    """The best recipe so far with a rung's change."""
+    return replace(best, **rung.change)

@@ -1,0 +1,99 @@
+"""A whole network from grey bytes to z-scores whose base may be trained, and its optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from boneage_lib.bases import BASES
+from boneage_lib.networks import as_expected, build_head, frozen_backbone, network
+from boneage_lib.training.adam import adam
+from boneage_lib.training.tuning import Tuning
+
+
+def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> keras.Model:
+    """Base and head in one, to be trained as ``tuning`` says.
+
+    Args:
+        tuning: see `Tuning`.
+        size: side of the radiographs, pixels.
+        weights: that the base begins with, see `boneage_lib.bases.find_weights`.
+
+    Returns:
+        A model from ``grey``, uint8 (batch, size, size), and ``female`` (batch, 1) to z-scores,
+        (batch, 1).
+    """
+    spec = network(tuning.network)
+    policy = "mixed_bfloat16" if tuning.precision == "bfloat16" else "float32"
+    base = frozen_backbone(spec.backbone, size, weights, tuning.seed, policy)
+    base.trainable = tuning.base == "trained"
+    if tuning.batch_norm == "frozen":
+        # Only so: a call's ``training=False`` gives way to the whole network's ``training=True``.
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+    grey = keras.Input((size, size), dtype="uint8", name="grey")
+    female = keras.Input((1,), name="female")
+    rgb = ops.repeat(ops.cast(grey, "float32")[..., None] / 127.5 - 1.0, 3, axis=-1)
+    maps = base(as_expected(rgb, BASES[spec.backbone].input_form))
+    maps = ops.cast(maps, "float32")
+    features = ops.mean(maps, axis=(1, 2)) if spec.pooled else maps
+    head = build_head(spec.name, tuple(features.shape[1:]), tuning.dropout, tuning.seed)
+    return keras.Model([grey, female], head([features, female]), name=f"{spec.name}_whole")
+
+
+def optimizer_of(model: keras.Model, tuning: Tuning, steps: int) -> keras.optimizers.Optimizer:
+    """Adam or, with weight decay, AdamW, slower on the base where ``tuning`` asks for it.
+
+    Args:
+        model: see `whole_network`.
+        tuning: see `Tuning`.
+        steps: of the whole training.
+    """
+    rate: Any = tuning.learning_rate
+    if tuning.schedule == "cosine":
+        rising = round(tuning.warm_up * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if rising else tuning.learning_rate,
+            max(1, steps - rising),
+            warmup_target=tuning.learning_rate if rising else None,
+            warmup_steps=rising,
+        )
+    base = model.get_layer(network(tuning.network).backbone)
+    slow = {id(variable) for variable in base.variables} if tuning.base_rate < 1 else set()
+    kind = _slower_on(type(adam(rate)))
+    decay = tuning.weight_decay or None
+    found = kind(slow, tuning.base_rate, learning_rate=rate, weight_decay=decay)
+    # As usual, neither biases nor batch-norm's two vectors are drawn toward zero.
+    vectors = [variable for variable in model.trainable_variables if len(variable.shape) < 2]
+    found.exclude_from_weight_decay(var_list=vectors)
+    return found
+
+
+def _slower_on(kind: type[Any]) -> type[Any]:
+    """A kind of Adam that takes some variables slower steps."""
+
+    class Slower(kind):
+        """See `optimizer_of`."""
+
+        def __init__(self, slow: set[int], share: float, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.slow, self.share = slow, share
+            self.shares: list[float] = []
+
+        def build(self, variables: Iterable[Any]) -> None:
+            """Remember which variables are the slow ones, by their place."""
+            variables = list(variables)
+            self.shares = [self.share if id(v) in self.slow else 1.0 for v in variables]
+            super().build(variables)
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            """Update one variable at its own rate."""
+            share = self.shares[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * share)
+
+    return Slower
