@@ -106,19 +106,31 @@ RUNGS = {
 def rungs_named(names: str) -> list[Rung]:
     """Rungs above the paper's from their names with commas between; ``all`` for every one.
 
+    Names with a plus between them are one step that makes all their changes, later ones last.
+
     Raises:
         InputError: an unknown name, or one twice.
     """
     if names.strip() == "all":
         return [rung for rung in RUNGS.values() if rung.name != PAPER]
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    steps = [
+        [name.strip() for name in step.split("+")] for step in names.split(",") if step.strip()
+    ]
+    wanted = [name for step in steps for name in step]
     if unknown := [name for name in wanted if name not in RUNGS]:
         raise InputError(
             f"Found the steps {', '.join(unknown)}; expected all, or some of {', '.join(RUNGS)}."
         )
     if len(set(wanted)) < len(wanted):
         raise InputError(f"Found a step twice in {names!r}; expected each once.")
-    return [RUNGS[name] for name in wanted if name != PAPER]
+    return [_joined([RUNGS[name] for name in step]) for step in steps if step != [PAPER]]
+
+
+def _joined(rungs: list[Rung]) -> Rung:
+    """Several changes as one step."""
+    change = {key: value for rung in rungs for key, value in rung.change.items()}
+    names, titles, reasons = zip(*((r.name, r.title, r.why) for r in rungs), strict=True)
+    return Rung("+".join(names), "; ".join(titles), change, "; ".join(reasons))
 
 
 def tried_on(best: Tuning, rung: Rung) -> Tuning:

@@ -26,6 +26,7 @@ from boneage_lib.report.figures.inspection import (
     original_sizes,
 )
 from boneage_lib.report.figures.labels import age_sex_histograms, resampling_counts
+from boneage_lib.report.figures.ladder import ladder
 from boneage_lib.report.figures.predictions import predictions
 from boneage_lib.report.figures.robustness import robustness
 from boneage_lib.report.figures.saliency import saliency_bands, saliency_cases
@@ -50,6 +51,7 @@ __all__ = [
     "exposure",
     "gallery",
     "heaping",
+    "ladder",
     "learning_curves",
     "losses",
     "overlaid_losses",

@@ -9,6 +9,7 @@ from boneage_lib.report.tables.ensembles import (
     seeds,
 )
 from boneage_lib.report.tables.groups import errors_by_group
+from boneage_lib.report.tables.ladder import coverage, ladder
 from boneage_lib.report.tables.networks import (
     against_constant,
     agreement,
@@ -34,11 +35,13 @@ __all__ = [
     "by_condition",
     "changed_radiographs",
     "configurations",
+    "coverage",
     "count_parameters",
     "ensembles",
     "errors_by_group",
     "fair_patch_study",
     "gaps",
+    "ladder",
     "pairs",
     "paper_row",
     "parameter_table",

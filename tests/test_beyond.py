@@ -1,0 +1,188 @@
+"""The ladder on a tiny cohort: what validation chooses, what is found again, what comes last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import tiny_base, tiny_cohort
+
+from boneage_lib.data import Cohort
+from boneage_lib.errors import InputError
+from boneage_lib.report import Run, beyond
+from boneage_lib.report.beyond import Ladder, climb, cross_fitted, judge
+from boneage_lib.training import finetune, whole_networks
+from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
+from boneage_lib.training.tuning import Tuning
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+FIRST = Tuning(epochs=2, epoch_draws=24, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_a_tiny_base() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_networks, "frozen_backbone", tiny_base)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Cohort:
+    return tiny_cohort(size=71)
+
+
+@pytest.fixture(scope="module")
+def climbed(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Ladder]:
+    run = Run(tmp_path_factory.mktemp("run"))
+    return run, climb(run, cohort, FIRST, rungs_named("unfrozen, absolute"), None, verbose=False)
+
+
+def test_each_step_is_added_to_the_best_before_it(climbed: tuple[Run, Ladder]) -> None:
+    _, ladder = climbed
+    names = [step.name for step in ladder.steps]
+    assert names == ["paper", "unfrozen", "absolute", "turned", "corrected"]
+    best = ladder.steps[0]
+    for step in ladder.steps[1:]:
+        assert step.added_to == best.name
+        if step.name in RUNGS:
+            assert step.tuning == tried_on(best.tuning, RUNGS[step.name])
+        best = step if step.mae_months < best.mae_months else best
+    assert ladder.best == best
+    assert best.mae_months == min(step.mae_months for step in ladder.steps)
+
+
+def test_no_answer_to_a_test_radiograph_is_there_before_all_steps_are_taken(
+    climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ladder = climbed
+    asked: list[np.ndarray] = []
+    answers = finetune.answers
+
+    def listen(tuned: Any, cohort: Cohort, rows: np.ndarray, *more: Any) -> np.ndarray:
+        asked.append(rows)
+        return answers(tuned, cohort, rows, *more)
+
+    monkeypatch.setattr(beyond, "answers", listen)
+    other = Run(run.folder.with_name("listened"))
+    again = climb(other, cohort, FIRST, rungs_named("unfrozen"), None, verbose=False)
+    seen = set(np.concatenate(asked).tolist())
+    assert seen == set(cohort.rows("validation").tolist())
+    assert not list(other.predictions.rglob("*.csv"))
+    judge(other, cohort, again, None)
+    assert set(np.concatenate(asked).tolist()) > seen
+    assert len(list(other.predictions.rglob("*.csv"))) == len(again.steps)
+
+
+def test_what_was_trained_is_found_again(
+    climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ladder = climbed
+    monkeypatch.setattr(beyond, "tune", lambda *_, **__: pytest.fail("trained again"))
+    again = climb(run, cohort, FIRST, rungs_named("unfrozen, absolute"), None, verbose=False)
+    for one, two in zip(ladder.steps, again.steps, strict=True):
+        np.testing.assert_array_equal(one.validation_months, two.validation_months)
+        assert one.mae_months == two.mae_months
+
+
+@pytest.mark.parametrize("what", ["settings", "weights"])
+def test_what_is_stale_or_damaged_is_trained_again(
+    climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    run, _ = climbed
+    file = run.models / "beyond" / "paper.weights.h5"
+    whole = file.read_bytes()
+    first = FIRST
+    if what == "settings":
+        first = replace(FIRST, seed=5)
+    else:
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    trained: list[Tuning] = []
+
+    def stop(cohort: Cohort, tuning: Tuning, *_: Any, **__: Any) -> None:
+        trained.append(tuning)
+        raise InputError("stop here")
+
+    monkeypatch.setattr(beyond, "tune", stop)
+    with pytest.raises(InputError, match="stop here"):
+        climb(run, cohort, first, [], None, verbose=False)
+    assert trained == [first]
+    file.write_bytes(whole)
+
+
+def test_the_judgment_holds_every_step_and_its_difference(
+    climbed: tuple[Run, Ladder], cohort: Cohort
+) -> None:
+    run, ladder = climbed
+    found = judge(run, cohort, ladder, None)
+    assert json.loads((run.results / "beyond.json").read_text()) == found
+    by_name = {step["name"]: step for step in found["steps"]}
+    assert by_name["paper"]["less"] is None
+    for name, step in by_name.items():
+        assert step["test"]["n"] == 12
+        if step["less"]:
+            before = by_name[step["added_to"]]["test"]["mae_months"]
+            change = step["test"]["mae_months"] - before
+            assert step["less"]["difference_months"] == pytest.approx(change), name
+    kept = [name for name, step in by_name.items() if step["kept"]]
+    assert found["best"] in kept
+    # Twelve radiographs allow an interval of 90 %, and its groups are all that hold anyone.
+    assert found["intervals"]["half_width_months"] > 0
+    assert found["intervals"]["groups"][0]["n"] == 12
+    assert found["data"]["cohort_kind"] == "synthetic"
+
+
+def test_a_network_opened_again_answers_as_it_did(
+    climbed: tuple[Run, Ladder], cohort: Cohort
+) -> None:
+    run, ladder = climbed
+    for step in ladder.steps[:3]:
+        opened = beyond._opened(run, cohort, step)
+        months = finetune.answers(opened, cohort, cohort.rows("validation"))[:, 0]
+        np.testing.assert_allclose(months, step.validation_months, atol=1e-3)
+
+
+def test_synthetic_radiographs_come_first_where_asked(cohort: Cohort, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    found = climb(run, cohort, FIRST, [], None, pretraining=20, longer=3, verbose=False)
+    names = [step.name for step in found.steps]
+    assert names[:3] == ["paper", "pretrained", "longer"]
+    assert found.steps[1].tuning.pretraining == 20
+    assert Cohort.open(tmp_path / "phantoms").synthetic
+    longer = run.read_table("histories/beyond/longer.csv", "")
+    assert len(longer) == 3 and found.steps[2].tuning.epoch_draws == 0
+
+
+def test_nobody_is_corrected_by_themselves() -> None:
+    ages = np.linspace(20, 200, 25)
+    answers = 0.8 * ages + 10
+    np.testing.assert_allclose(cross_fitted(answers, ages), ages)
+    odd = ages.copy()
+    odd[7] += 100  # moves every line but its own part's
+    moved = np.abs(cross_fitted(answers, odd) - ages)
+    assert moved[7] == pytest.approx(0, abs=1e-9) and moved[8] > 0.1
+
+
+def test_steps_are_named_with_commas() -> None:
+    assert [rung.name for rung in rungs_named("cosine ,unfrozen")] == ["cosine", "unfrozen"]
+    (both,) = rungs_named("batches + cosine")
+    assert both.name == "batches+cosine" and both.change["batch_size"] == 32
+    assert both.change["learning_rate"] == RUNGS["cosine"].change["learning_rate"]
+    assert len(rungs_named("all")) == len(RUNGS) - 1 >= 8
+    with pytest.raises(InputError, match="steps unfreeze; expected all, or some of paper"):
+        rungs_named("unfreeze")
+    with pytest.raises(InputError, match="twice"):
+        rungs_named("light, light")
+
+
+def test_every_step_changes_something_that_is_valid() -> None:
+    best = Tuning()
+    for rung in rungs_named("all"):
+        changed = tried_on(best, rung)
+        assert changed != best, rung.name
+        best = changed
