@@ -57,11 +57,11 @@ $(STAMP): requirements.lock pyproject.toml
 report: $(STAMP)
 	$(BIN)/boneage run demo $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
-# Notebooks in their order and one after another: each reads what earlier ones wrote to runs/demo.
+# The notebooks read what the run has just made, and write the same again, so two go side by side.
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/run
 	$(BIN)/boneage run demo
-	$(BIN)/pytest -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	$(BIN)/pytest -n 2 --dist loadfile -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	tests/run/install_chromium.sh
 	$(BIN)/pytest -n 2 tests/run
 

@@ -17,11 +17,13 @@ COHORT = mark(COHORT)
 RESULTS = {notebook: mark(file) for notebook, file in RESULTS.items()}
 # The study of real radiographs that stands beside every run's own numbers, once it is kept.
 STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
+LADDERS = sorted(str(file) for file in (ROOT / "results").glob("*/beyond.json"))
 # How fast the networks are, once measured.
 SPEED = [str(file) for file in [ROOT / "results" / "benchmarks" / "training.json"] if file.is_file()]
 NEEDS = {
     **{notebook: [COHORT, *STUDY] for notebook in NETWORK_OF},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
+    "11_beyond": [COHORT, *LADDERS],
     # The attention network looks at the same feature maps as Xception's.
     "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
     "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORK_OF],
@@ -48,6 +50,9 @@ def threads_of(job):
     return BASE_THREADS if keeps_a_base_busy(job, config) else MIXED_THREADS
 JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
+# Trains whole networks, where it trains at all, and takes every core.
+BEYOND = "11_beyond"
+CLIMBS = config["notebooks"][BEYOND].get("rungs", "none") != "none"
 
 
 def library(module):
@@ -133,6 +138,12 @@ for name, needed in JOBS.items():
             "boneage step {params.job} --folder . --threads {params.threads} --gpu"
 
 
+def threads_in(notebook):
+    if notebook == BEYOND and CLIMBS:
+        return BASE_THREADS
+    return THREADS if notebook in TRAINING else 1
+
+
 for notebook in NOTEBOOKS:
 
     source = ROOT / "notebooks" / f"{notebook}.py"
@@ -151,10 +162,10 @@ for notebook in NOTEBOOKS:
             settings=settings(notebook),
             text=text(*used),
             notebook=notebook,
-            gpu="--gpu" if notebook in TRAINING else "",
-        threads: THREADS if notebook in TRAINING else 1
+            gpu="--gpu" if notebook in [*TRAINING, BEYOND] else "",
+        threads: threads_in(notebook)
         resources:
-            gpu=1 if GPUS and notebook in TRAINING else 0,
+            gpu=1 if GPUS and (notebook in TRAINING or notebook == BEYOND and CLIMBS) else 0,
         shell:
             "boneage step {params.notebook} --folder . {params.gpu}"
 

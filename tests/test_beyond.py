@@ -14,8 +14,9 @@ from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
-from boneage_lib.report import Run, beyond
+from boneage_lib.report import Run, beyond, ladder_kept
 from boneage_lib.report.beyond import Ladder, climb, cross_fitted, judge
+from boneage_lib.report.ladder_kept import reach
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
@@ -156,6 +157,35 @@ def test_synthetic_radiographs_come_first_where_asked(cohort: Cohort, tmp_path: 
     assert Cohort.open(tmp_path / "phantoms").synthetic
     longer = run.read_table("histories/beyond/longer.csv", "")
     assert len(longer) == 3 and found.steps[2].tuning.epoch_draws == 0
+
+
+def test_a_run_without_steps_shows_the_kept_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder_kept, "project_root", lambda: tmp_path)
+    run = Run(tmp_path / "run")
+    run.write_json("beyond.json", {"of": "an earlier run"})
+    none = ("none", "study", None, 0, 0)
+    absent = reach(run, *none)
+    assert absent.found is None and "not measured" in absent.absent
+    assert not (run.results / "beyond.json").exists(), "it would pass for this run's"
+    (tmp_path / "results" / "study").mkdir(parents=True)
+    (tmp_path / "results" / "study" / "beyond.json").write_text('{"best": "longer"}')
+    kept = reach(run, *none)
+    assert kept.found == {"best": "longer"} and kept.on == "results/study" and kept.of == "study"
+
+
+def test_a_run_with_steps_shows_its_own(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path)
+    monkeypatch.setattr(Run, "cohort", lambda self: cohort)
+    first = {"epochs": 1, "epoch_draws": 16, "learning_rate": 0.01}
+    reached = reach(run, "unfrozen+batches", "study", None, 0, 0, **first)
+    assert reached.found is not None and (reached.of, reached.on) == ("", "this run")
+    names = [step["name"] for step in reached.found["steps"]]
+    assert names == ["paper", "unfrozen+batches", "turned", "corrected"]
+    assert (run.results / "beyond.json").is_file()
 
 
 def test_nobody_is_corrected_by_themselves() -> None:

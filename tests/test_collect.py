@@ -261,6 +261,9 @@ def test_a_kept_study_comes_back_without_labels_and_places(
         },
     }
     run.provenance_file.write_text(json.dumps(provenance))
+    answers = pd.read_csv(run.predictions / "xception.csv")
+    run.write_table("predictions/beyond/paper.csv", answers)
+    run.write_json("beyond.json", {"best": "paper"})
     folder = keep_study(run, "tiny")
     assert folder == tmp_path / "results" / "tiny"
     for path in folder.rglob("*.*"):
@@ -270,6 +273,8 @@ def test_a_kept_study_comes_back_without_labels_and_places(
             assert not {"boneage_months", "female"} & set(pd.read_csv(path)), path.name
     kept = pd.read_csv(folder / "predictions" / "xception.csv")
     assert list(kept) == ["id", "split", "predicted_months"]
+    assert list(pd.read_csv(folder / "predictions" / "beyond" / "paper.csv")) == list(kept)
+    assert strict_json(folder / "beyond.json") == {"best": "paper"}
 
     (run.results / "patch_losses.csv").rename(tmp_path / "aside.csv")
     with pytest.raises(FileNotFoundError):

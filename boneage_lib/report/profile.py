@@ -25,6 +25,7 @@ NOTEBOOKS = (
     "08_ensemble_analysis",
     "09_claims",
     "10_real_radiographs",
+    "11_beyond",
 )
 COHORT_SOURCES = ("phantom", "rsna")
 COHORT_KEYS: dict[str, Any] = {

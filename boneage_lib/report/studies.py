@@ -32,6 +32,7 @@ KEPT_WHERE_MADE = (
     "ablations/schedules.json",
     "ablations/resampling.json",
     "ablations/input_form.json",
+    "beyond.json",
 )
 KEPT = (
     "metrics.json",
@@ -122,9 +123,11 @@ def keep_study(run: Run, study: str) -> Path:
     for network in TITLES:
         history = (run.histories / f"{network}.csv").read_text()
         (folder / "histories" / f"{network}.csv").write_text(history)
-    for file in sorted(run.predictions.glob("*.csv")):
+    for file in [*run.predictions.glob("*.csv"), *run.predictions.glob("beyond/*.csv")]:
+        without_labels = folder / "predictions" / file.relative_to(run.predictions)
+        without_labels.parent.mkdir(exist_ok=True)
         table = pd.read_csv(file)[["id", "split", "predicted_months"]]
-        table.to_csv(folder / "predictions" / file.name, index=False)
+        table.to_csv(without_labels, index=False)
     record = json.loads(run.provenance_file.read_text())
     record["profile"] = {
         key: value for key, value in record["profile"].items() if key not in ("weights",)
