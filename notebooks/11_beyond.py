@@ -29,12 +29,16 @@ epoch_draws = 0  # radiographs an epoch; 0: as many as there are in train
 pretraining = 0  # synthetic radiographs of a step that begins with them; 0: no such step
 longer = 0  # epochs, of all training radiographs, of a last training; 0: no such step
 precision = "float32"  # or bfloat16, of the base in training
+sizes = ""  # numbers of training radiographs to try with a frozen base, with commas between
+seeds = 1  # trainings of each of these; 5 on real radiographs
+draws_per_cell = 100  # of these, from each age bin × sex; 500 on real radiographs
+views = 1  # of these, as in 04_xception, whose features are used
 seed = 0
 kept_study = "rsna-100px"  # folder below results/
 
 # %%
 from boneage_lib.report import Run, figures, show, tables, use_theme
-from boneage_lib.report.ladder_kept import reach
+from boneage_lib.report.reached import on_some, reach
 
 use_theme()
 run = Run(run_dir)
@@ -91,3 +95,35 @@ show(
     absent=reached.absent,
     of=reached.of,
 )
+
+# %% [markdown]
+# ## Would more radiographs help?
+#
+# The paper's recipe, its base frozen, on ever fewer training radiographs, the smaller sets within the
+# larger ones and each with as many updates. Larson et al. {cite:p}`larson2018` trained whole networks
+# and tested them on other examinations: the slopes compare, the errors do not.
+
+# %% tags=["nbval-ignore-output"]
+some = on_some(
+    run,
+    sizes,
+    kept_study,
+    weights,
+    network,
+    seeds,
+    draws_per_cell=draws_per_cell,
+    views=views,
+    seed=seed,
+)
+
+# %% tags=["nbval-ignore-output"]
+show(
+    tables.data_size(some.found),
+    f"Errors on test radiographs by number of training radiographs, of {some.on}: means with 95 % "
+    "intervals over seeds, and the errors that Larson et al. printed for their own test.",
+    absent=some.absent,
+    of=some.of,
+)
+
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-data-size", "caption": "Root mean square error by number of training radiographs, with 95 % intervals over seeds, beside the curve of Larson et al. on other examinations."}, "image": {"alt": "Two lines give the root mean square error in months against the number of training radiographs on a logarithmic axis: one of the frozen network here, one as Larson and others printed it."}}
+figures.data_size(some.found) if some.found else None

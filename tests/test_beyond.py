@@ -14,9 +14,9 @@ from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
-from boneage_lib.report import Run, beyond, ladder_kept
+from boneage_lib.report import Run, beyond, reached
 from boneage_lib.report.beyond import Ladder, climb, cross_fitted, judge
-from boneage_lib.report.ladder_kept import reach
+from boneage_lib.report.reached import reach
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
@@ -162,7 +162,7 @@ def test_synthetic_radiographs_come_first_where_asked(cohort: Cohort, tmp_path: 
 def test_a_run_without_steps_shows_the_kept_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder_kept, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(reached, "project_root", lambda: tmp_path)
     run = Run(tmp_path / "run")
     run.write_json("beyond.json", {"of": "an earlier run"})
     none = ("none", "study", None, 0, 0)

@@ -28,6 +28,17 @@ KINDS = {"system": "system", "readers": "human readers", "guess": "guess without
 REMEMBERED = "remembered, to be checked"
 
 
+def by_training_size() -> dict[int, float]:
+    """Root mean square errors that Larson et al. (2018) printed, months, by training radiographs.
+
+    On examinations of their own: a curve to compare shapes with, not errors.
+    """
+    rows = yardsticks()
+    own = rows[(rows["test_set"] == "larson") & rows["system"].str.contains("training radiographs")]
+    sizes = own["system"].str.extract(r"([\d,]+) training")[0].str.replace(",", "")
+    return dict(sorted(zip(sizes.astype(int).tolist(), own["low_months"].tolist(), strict=True)))
+
+
 def yardsticks() -> pd.DataFrame:
     """Published errors and those of guessing, one row each.
 

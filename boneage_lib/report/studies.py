@@ -33,6 +33,7 @@ KEPT_WHERE_MADE = (
     "ablations/resampling.json",
     "ablations/input_form.json",
     "beyond.json",
+    "data_size.json",
 )
 KEPT = (
     "metrics.json",

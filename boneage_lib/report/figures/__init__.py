@@ -10,6 +10,7 @@ from boneage_lib.report.figures.agreement import (
     calibration,
     predicted_against_reference,
 )
+from boneage_lib.report.figures.data_size import data_size
 from boneage_lib.report.figures.ensembles import train_and_validation
 from boneage_lib.report.figures.errors import error_by_age, error_correlation, errors_bar
 from boneage_lib.report.figures.images import (
@@ -45,6 +46,7 @@ __all__ = [
     "augmented_views",
     "bland_altman",
     "calibration",
+    "data_size",
     "error_by_age",
     "error_correlation",
     "errors_bar",

@@ -1,6 +1,7 @@
 """Every table of the paper, one function a table; each gets numbers and returns a DataFrame."""
 
 from boneage_lib.report.tables.ablations import ablation
+from boneage_lib.report.tables.data_size import data_size
 from boneage_lib.report.tables.ensembles import (
     by_condition,
     changed_radiographs,
@@ -36,6 +37,7 @@ __all__ = [
     "changed_radiographs",
     "configurations",
     "coverage",
+    "data_size",
     "count_parameters",
     "ensembles",
     "errors_by_group",
