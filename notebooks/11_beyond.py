@@ -24,8 +24,8 @@ run_dir = "runs/demo"  # folder of this run
 weights = "random"  # imagenet, random, or a folder with Keras' notop weights
 rungs = "none"  # steps to try, with commas between; + joins several; all; none shows the kept study
 network = "xception"
-epochs = 3  # of every step
-epoch_draws = 0  # radiographs an epoch; 0: as many as there are in train
+step_epochs = 3  # of every step
+step_draws = 0  # radiographs an epoch; 0: as many as there are in train
 pretraining = 0  # synthetic radiographs of a step that begins with them; 0: no such step
 longer = 0  # epochs, of all training radiographs, of a last training; 0: no such step
 precision = "float32"  # or bfloat16, of the base in training
@@ -61,8 +61,8 @@ reached = reach(
     pretraining,
     longer,
     network=network,
-    epochs=epochs,
-    epoch_draws=epoch_draws,
+    epochs=step_epochs,
+    epoch_draws=step_draws,
     precision=precision,
     seed=seed,
 )

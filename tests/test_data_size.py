@@ -1,4 +1,4 @@
-"""Trainings on ever fewer radiographs."""
+"""Trainings on ever fewer radiographs, as a table and as a curve beside Larson's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
+from boneage_lib.paper.yardsticks import by_training_size
+from boneage_lib.report import Run, figures, reached, tables
+from boneage_lib.report.reached import on_some
 from boneage_lib.training import Settings, extraction
 from boneage_lib.training.data_size import as_sizes, some_of_train, summarized, train_on_some
 
@@ -71,3 +74,52 @@ def test_sizes_are_numbers_with_commas_between() -> None:
     assert as_sizes("700, 1500,") == [700, 1500] and as_sizes("") == []
     with pytest.raises(InputError, match="Found some among"):
         as_sizes("700, some")
+
+
+FOUND = {
+    "network": "xception",
+    "sizes": [
+        {"n_train": 700, "seeds": 2, "mae_months": [20.0, 22.0], "rmse_months": [25.0, 27.0]},
+        {"n_train": 6000, "seeds": 1, "mae_months": [15.0], "rmse_months": [20.0]},
+    ],
+}
+
+
+def test_larsons_curve_is_as_printed() -> None:
+    curve = by_training_size()
+    assert list(curve) == [1_558, 3_141, 6_295, 12_611]
+    assert [round(months / 12, 2) for months in curve.values()] == [1.08, 0.91, 0.78, 0.73]
+
+
+def test_the_table_stands_beside_larsons() -> None:
+    table = tables.data_size(FOUND)
+    assert list(table.index) == ["Xception"] * 2 + ["Larson et al."] * 4
+    assert table["MAE (months)"].iloc[0].startswith("21.00 (")
+    assert table["RMSE (months)"].iloc[1] == "20.00", "one seed has no interval"
+    assert table["MAE (months)"].iloc[2] == "not printed"
+    assert tables.data_size(None).empty
+
+
+def test_the_curve_has_both_lines() -> None:
+    (axes,) = figures.data_size(FOUND).axes
+    lines = {tuple(line.get_ydata()) for line in axes.lines}
+    assert (26.0, 20.0) in lines and tuple(by_training_size().values()) in lines
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["700", "6,000"]
+
+
+def test_a_run_keeps_its_curve_or_shows_the_studys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
+    monkeypatch.setattr(heads, "frozen_backbone", tiny_base)
+    monkeypatch.setattr(Run, "cohort", lambda self: tiny_cohort(size=71))
+    monkeypatch.setattr(reached, "project_root", lambda: tmp_path)
+    run = Run(tmp_path / "run")
+    own = on_some(run, "20", "study", None, "xception", 1, draws_per_cell=10, views=1, epochs=1)
+    assert own.of == "" and own.found is not None
+    assert [size["n_train"] for size in own.found["sizes"]] == [20, 40]
+    assert (run.results / "data_size.json").is_file()
+    none = on_some(run, "", "study", None, "xception", 1)
+    assert none.found is None and none.absent.startswith('Left out of this run (`sizes = ""`)')
+    assert not (run.results / "data_size.json").exists()
