@@ -8,7 +8,7 @@ from pathlib import Path
 from boneage_lib.report.dependencies import digest_of_files, library_files
 from boneage_lib.report.done import COHORT, RESULTS, STEPS, made_by, mark
 from boneage_lib.report.jobs import job_names, keeps_a_base_busy, trains_only_a_head
-from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY
+from boneage_lib.report.plan import BEYOND, NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
 ROOT = Path(workflow.basedir)
@@ -23,7 +23,7 @@ SPEED = [str(file) for file in [ROOT / "results" / "benchmarks" / "training.json
 NEEDS = {
     **{notebook: [COHORT, *STUDY] for notebook in NETWORK_OF},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
-    "11_beyond": [COHORT, *LADDERS],
+    BEYOND: [COHORT, *LADDERS],
     # The attention network looks at the same feature maps as Xception's.
     "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
     "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORK_OF],
@@ -51,7 +51,6 @@ def threads_of(job):
 JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
 # Trains whole networks, where it trains at all, and takes every core.
-BEYOND = "11_beyond"
 CLIMBS = config["notebooks"][BEYOND].get("rungs", "none") != "none"
 
 
@@ -105,7 +104,7 @@ rule check:
     output:
         "jobs/check.json",
     params:
-        settings=settings(*TRAINING),
+        settings=settings(*TRAINING, BEYOND),
         text=text(*JOB_FILES),
     threads: BASE_THREADS
     resources:

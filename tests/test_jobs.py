@@ -248,6 +248,10 @@ def test_too_little_room_for_all_banks_is_noticed_first(
         (PATCH_STUDY, {"batch_size": 16}, "patches_a_step=24"),
         ("04_xception", {"draws_per_cell": 0, "ablation_seeds": 1}, "ablation of resampling"),
         ("06_resnet50_patches", {"patch_size": 81}, "patch"),
+        ("11_beyond", {"rungs": "unfreeze"}, "steps unfreeze"),
+        ("11_beyond", {"rungs": "all", "step_epochs": 0}, "epochs=0"),
+        ("11_beyond", {"rungs": "all", "network": "resnet50_patches"}, "looks at patches"),
+        ("11_beyond", {"sizes": "many"}, "many among numbers"),
     ],
 )
 def test_what_would_fail_late_is_noticed_by_the_check(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from boneage_lib.data import Cohort
 from boneage_lib.inputs import table_5_at
 from boneage_lib.report.profile import notebook_parameters
+from boneage_lib.report.reached import NONE
 from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # Keras takes seconds to load.
 #: The notebooks that train, and the network of each.
 NETWORK_OF = {notebook: network for network, notebook in NOTEBOOK_OF.items()}
 PATCH_STUDY = "07_patch_size_study"
+#: The notebook that trains whole networks, where it is asked to.
+BEYOND = "11_beyond"
 #: Parameters of a notebook that go to `boneage_lib.training.train` beside the settings.
 _PASSED_ON = ("keep_maps", "input_form")
 
@@ -100,6 +103,27 @@ def trainings_of(settings: dict[str, Any], cohort: Cohort) -> Iterator[Trainings
         yield Trainings("resnet50_patches", of_seeds(own, plan.seeds), only)
 
 
+def check_beyond(settings: dict[str, Any]) -> None:
+    """Raise InputError for steps, sizes or settings of the last notebook that cannot be."""
+    from boneage_lib.training.data_size import as_sizes
+    from boneage_lib.training.ladder import rungs_named
+    from boneage_lib.training.tuning import Tuning
+
+    parameters = parameters_of(BEYOND, settings)
+    as_sizes(parameters["sizes"])
+    if parameters["rungs"].strip() == NONE:
+        return
+    rungs_named(parameters["rungs"])
+    Tuning(
+        network=parameters["network"],
+        epochs=parameters["step_epochs"],
+        epoch_draws=parameters["step_draws"],
+        precision=parameters["precision"],
+        pretraining=parameters["pretraining"],
+        seed=parameters["seed"],
+    )
+
+
 def check(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
     """Refuse before anything long what would fail later: settings, weights, room for all banks.
 
@@ -117,6 +141,7 @@ def check(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
     from boneage_lib.training.shards import Pair, pairs_there
 
     cohort, weights = run.cohort(), settings["weights"]
+    check_beyond(settings)
     shapes: dict[tuple[str, int], tuple[int, ...]] = {}  # by base and side: slow to find out
     views: dict[str, set[Pair]] = {}
     bytes_a_view: dict[str, int] = {}
