@@ -17,6 +17,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.report import Run, beyond, reached
 from boneage_lib.report.beyond import Ladder, climb, cross_fitted, judge
 from boneage_lib.report.reached import reach
+from boneage_lib.report.tuned import open_tuned
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
@@ -143,7 +144,7 @@ def test_a_network_opened_again_answers_as_it_did(
 ) -> None:
     run, ladder = climbed
     for step in ladder.steps[:3]:
-        opened = beyond._opened(run, cohort, step)
+        opened = open_tuned(run, cohort.size, step.network, step.tuning)
         months = finetune.answers(opened, cohort, cohort.rows("validation"))[:, 0]
         np.testing.assert_allclose(months, step.validation_months, atol=1e-3)
 

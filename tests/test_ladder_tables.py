@@ -21,7 +21,6 @@ def step(name: str, added_to: str | None, error: float, kept: bool) -> dict[str,
         "added_to": added_to,
         "kept": kept,
         "validation_mae_months": error + 0.5,
-        "seconds": 90.0 if added_to else 0.0,
         "test": test,
         "less": less,
     }
@@ -49,7 +48,6 @@ def test_the_table_says_what_helped_and_by_how_much(found: dict[str, Any]) -> No
     ]
     assert table["test error"].iloc[2] == "12.25 (11.25 to 13.25)"
     assert table["added to"].iloc[2] == found["steps"][0]["title"]
-    assert list(table["minutes"]) == ["—", "2", "2"]
 
 
 def test_coverage_is_in_percent(found: dict[str, Any]) -> None:

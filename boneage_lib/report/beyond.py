@@ -6,10 +6,7 @@ The test radiographs are asked about when all steps are taken, and choose nothin
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,25 +16,29 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.bases import describe_weights
-from boneage_lib.data import AgeNormalizer, Cohort, write_phantoms
-from boneage_lib.data.whole_files import explained
+from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.evaluation import evaluate, paired_difference
 from boneage_lib.evaluation.conformal import conformal_half_width
 from boneage_lib.evaluation.correction import Correction
 from boneage_lib.evaluation.coverage import coverage_by_group
 from boneage_lib.inputs import AS_IT_IS, TURNED
 from boneage_lib.networks import network
+from boneage_lib.report.provenance import environment
 from boneage_lib.report.results import describe_data
-from boneage_lib.report.run import Run, sha256_of
-from boneage_lib.training.digests import FINETUNING_CODE, digest_of_code
-from boneage_lib.training.finetune import Tuned, answers, tune
+from boneage_lib.report.run import Run
+from boneage_lib.report.tuned import (
+    FOLDER,
+    keep_tuned,
+    keep_weights,
+    kept_of,
+    key_of,
+    normalizer_of,
+    open_tuned,
+)
+from boneage_lib.training.finetune import answers, tune
 from boneage_lib.training.ladder import PAPER, RUNGS, Rung, tried_on
-from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.tuning import Tuning
-from boneage_lib.training.whole_networks import whole_network
 
-#: Where a run keeps what belongs to the ladder, within its folders for models, tables and results.
-FOLDER = "beyond"
 COVERAGE = 0.9
 #: Parts that validation radiographs are cut into, so that none is corrected by itself.
 FOLDS = 5
@@ -155,12 +156,13 @@ def climb(
 def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) -> dict[str, Any]:
     """Ask every step's network about the test radiographs, now that nothing is left to choose.
 
-    Writes ``predictions/beyond/<step>.csv`` and ``results/beyond.json``.
+    Writes ``predictions/beyond/<step>.csv``, ``results/beyond.json``, and apart from it, as they
+    come out otherwise every time, the seconds that the trainings took.
 
     Returns:
         What the file holds: ``data``, ``best`` (a step's name), ``steps`` (of each: ``name``,
         ``title``, ``why``, ``added_to``, ``kept``, ``tuning``, ``turned``, ``corrected``,
-        ``validation_mae_months``, ``seconds``, ``test``, see `boneage_lib.evaluation.evaluate`, and
+        ``validation_mae_months``, ``test``, see `boneage_lib.evaluation.evaluate`, and
         ``less``, the paired difference to what it was added to), and ``intervals``: ``coverage``
         promised, ``half_width_months`` (None for too few validation radiographs) and ``groups``,
         see `boneage_lib.evaluation.coverage.coverage_by_group`.
@@ -174,11 +176,11 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
             corrections[step.name] = Correction.fit(plain, months["validation"])
     tables: dict[str, pd.DataFrame] = {}
     asked: dict[str, np.ndarray] = {}
-    normalizer = _record(run, ladder.steps[0].network)["normalizer"]
+    normalizer = normalizer_of(run, ladder.steps[0].network)
     for step in ladder.steps:
         if step.network not in asked:
             turned = any(other.turned for other in ladder.steps if other.network == step.network)
-            tuned = _opened(run, cohort, step)
+            tuned = open_tuned(run, cohort.size, step.network, step.tuning)
             poses = TURNED if turned else AS_IT_IS
             asked[step.network] = answers(tuned, cohort, cohort.rows("test"), poses)
             keras.utils.clear_session()
@@ -206,8 +208,7 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
                 "turned": step.turned,
                 "corrected": step.corrected,
                 "validation_mae_months": step.mae_months,
-                "seconds": round(step.seconds, 1),
-                "test": evaluate(tables[step.name], AgeNormalizer(**normalizer)),
+                "test": evaluate(tables[step.name], normalizer),
                 "less": less,
             }
         )
@@ -223,6 +224,8 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
         "intervals": {"coverage": COVERAGE, "half_width_months": half, "groups": groups},
     }
     run.write_json(f"{FOLDER}.json", result)
+    seconds = {step.name: round(step.seconds, 1) for step in ladder.steps}
+    run.write_json(f"timing/{FOLDER}.json", {"seconds": seconds, **environment()})
     return result
 
 
@@ -248,36 +251,16 @@ def _trained(
 ) -> Step:
     """A step that trains a network, or one that was trained with the same settings before."""
     spec = network(tuning.network)
-    key = hashlib.sha256(
-        json.dumps(
-            [
-                tuning.as_dict(),
-                describe_weights(spec.backbone, weights),
-                cohort.checksum,
-                digest_of_code(FINETUNING_CODE),
-                describe_keras(),
-            ],
-            sort_keys=True,
-        ).encode()
-    ).hexdigest()
-    record = _record(run, rung.name)
-    if record.get("key") != key or not _whole(run, rung.name, record):
+    key = key_of(tuning, cohort, describe_weights(spec.backbone, weights))
+    record = kept_of(run, rung.name, key)
+    if record is None:
         if verbose:
             print(f"{rung.title}:", flush=True)
         start = _pretrained(run, cohort, tuning, weights, verbose) if tuning.pretraining else None
         tuned = tune(cohort, tuning, weights, run.checkpoints / FOLDER, start, verbose=verbose)
         found = answers(tuned, cohort, cohort.rows("validation"))[:, 0]
-        _keep_weights(run, rung.name, tuned.model)
-        table = _table(cohort, "validation", found)
-        run.write_table(f"histories/{FOLDER}/{rung.name}.csv", tuned.history, decimals=6)
-        record = {
-            "key": key,
-            "normalizer": tuned.normalizer.as_dict(),
-            "validation_months": table["predicted_months"].tolist(),
-            "weights_sha256": sha256_of(_weights_file(run, rung.name)),
-            "seconds": tuned.seconds,
-        }
-        run.write_json(f"{FOLDER}/{rung.name}.json", record)
+        months = _table(cohort, "validation", found)["predicted_months"].to_numpy()
+        record = keep_tuned(run, rung.name, key, tuned, months)
         keras.utils.clear_session()
     months = np.array(record["validation_months"])
     error = float(np.abs(months - _ages(cohort, "validation")).mean())
@@ -304,12 +287,12 @@ def _pretrained(
     phantoms = write_phantoms(folder, tuning.pretraining, cohort.size, tuning.seed, replace=True)
     own = replace(tuning, pretraining=0)
     tuned = tune(phantoms, own, weights, run.checkpoints / FOLDER, verbose=verbose)
-    _keep_weights(run, "phantoms", tuned.model)
-    return _weights_file(run, "phantoms")
+    return keep_weights(run, "phantoms", tuned.model)
 
 
 def _turned(run: Run, cohort: Cohort, best: Step) -> Step:
-    found = answers(_opened(run, cohort, best), cohort, cohort.rows("validation"), TURNED)
+    tuned = open_tuned(run, cohort.size, best.network, best.tuning)
+    found = answers(tuned, cohort, cohort.rows("validation"), TURNED)
     keras.utils.clear_session()
     months = found.mean(axis=1)
     return replace(
@@ -339,48 +322,6 @@ def _corrected(cohort: Cohort, best: Step) -> Step:
         mae_months=float(np.abs(months - ages).mean()),
         seconds=0.0,
     )
-
-
-def _opened(run: Run, cohort: Cohort, step: Step) -> Tuned:
-    """A step's network, trained."""
-    record = _record(run, step.network)
-    model = whole_network(step.tuning, cohort.size, None)
-    model.load_weights(_weights_file(run, step.network))
-    history = run.read_table(f"histories/{FOLDER}/{step.network}.csv", "11_beyond")
-    return Tuned(step.tuning, model, history, AgeNormalizer(**record["normalizer"]), 0.0)
-
-
-def _record(run: Run, name: str) -> dict[str, Any]:
-    file = run.results / FOLDER / f"{name}.json"
-    try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _whole(run: Run, name: str, record: dict[str, Any]) -> bool:
-    """Whether a step's weights are there as they were written."""
-    file = _weights_file(run, name)
-    return file.is_file() and sha256_of(file) == record.get("weights_sha256")
-
-
-def _weights_file(run: Run, name: str) -> Path:
-    return run.models / FOLDER / f"{name}.weights.h5"
-
-
-def _keep_weights(run: Run, name: str, model: keras.Model) -> None:
-    """Write a network's weights whole or not at all."""
-    file = _weights_file(run, name)
-    partial = file.with_name(f".{name}.partial.weights.h5")  # Keras goes by the ending
-    try:
-        with explained(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            model.save_weights(partial, overwrite=True)
-            partial.replace(file)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _ages(cohort: Cohort, split: str) -> np.ndarray:

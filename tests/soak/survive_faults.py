@@ -387,7 +387,7 @@ def fail_a_notebook(table: Table, folder: Path, undisturbed: Path) -> None:
     made = {path.stem for path in run.folder.glob("notebooks/[0-9]*.ipynb")}
     kept = (run.folder / "notebooks" / "03_inception_v3.failed.ipynb").is_file()
     others = {"01_data_inspection", "02_resampling", "04_xception", "05_xception_attention"}
-    others |= {"06_resnet50_patches", "07_patch_size_study", "10_real_radiographs"}
+    others |= {"06_resnet50_patches", "07_patch_size_study", "10_real_radiographs", "11_beyond"}
     named = "03_inception_v3, cell" in run.said and "diverged" in run.said
     print(f"failing cell: code {code}, named {named}, kept {kept}, made {sorted(made)}", flush=True)
     how = "tests/soak/survive_faults.py, whole runs"

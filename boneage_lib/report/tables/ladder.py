@@ -35,7 +35,6 @@ def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
                 "kept": "yes" if step["kept"] else "no",
                 "test error": with_interval(step["test"], "mae_months", 2),
                 "less what it was added to": less,
-                "minutes": f"{step['seconds'] / 60:.0f}" if step["seconds"] else "—",
             }
         )
     return pd.DataFrame(rows).set_index("step")

@@ -1,0 +1,127 @@
+"""Whole networks that a run has trained, as files: weights, histories, validation answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from boneage_lib.data import AgeNormalizer, Cohort
+from boneage_lib.data.whole_files import explained, written_whole
+from boneage_lib.report.run import Run, sha256_of
+from boneage_lib.training.digests import FINETUNING_CODE, digest_of_code
+from boneage_lib.training.finetune import Tuned
+from boneage_lib.training.runtimes import describe_keras
+from boneage_lib.training.tuning import Tuning
+from boneage_lib.training.whole_networks import whole_network
+
+#: Where a run keeps them, within its folders for weights, states and tables.
+FOLDER = "beyond"
+
+
+def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
+    """SHA-256 of what a training depends on.
+
+    Args:
+        tuning: its settings.
+        cohort: it is trained on.
+        weights: that it begins with, see `boneage_lib.bases.describe_weights`.
+    """
+    code, keras_used = digest_of_code(FINETUNING_CODE), describe_keras()
+    parts = [tuning.as_dict(), weights, cohort.checksum, code, keras_used]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def keep_tuned(
+    run: Run, name: str, key: str, tuned: Tuned, validation_months: np.ndarray
+) -> dict[str, Any]:
+    """Keep a trained network in a run's folder.
+
+    Args:
+        run: where.
+        name: of its files.
+        key: see `key_of`.
+        tuned: the network.
+        validation_months: its answers to the validation radiographs.
+
+    Returns:
+        What `kept_of` finds again: ``key``, ``normalizer``, ``validation_months``,
+        ``weights_sha256`` and ``seconds``.
+    """
+    file = keep_weights(run, name, tuned.model)
+    run.write_table(f"histories/{FOLDER}/{name}.csv", tuned.history, decimals=6)
+    record = {
+        "key": key,
+        "normalizer": tuned.normalizer.as_dict(),
+        "validation_months": validation_months.tolist(),
+        "weights_sha256": sha256_of(file),
+        "seconds": tuned.seconds,
+    }
+    with written_whole(_record_file(run, name)) as partial:
+        partial.write_text(json.dumps(record))
+    return record
+
+
+def kept_of(run: Run, name: str, key: str) -> dict[str, Any] | None:
+    """What `keep_tuned` kept of this very training; None where it is not there, whole."""
+    record, file = _record(run, name), _weights_file(run, name)
+    if record.get("key") != key or not file.is_file():
+        return None
+    return record if sha256_of(file) == record["weights_sha256"] else None
+
+
+def open_tuned(run: Run, size: int, name: str, tuning: Tuning) -> Tuned:
+    """A kept network, to be asked.
+
+    Args:
+        run: that keeps it.
+        size: side of its radiographs, pixels.
+        name: of its files.
+        tuning: that it was trained with.
+    """
+    model = whole_network(tuning, size, None)
+    model.load_weights(_weights_file(run, name))
+    history = run.read_table(f"histories/{FOLDER}/{name}.csv", "11_beyond")
+    return Tuned(tuning, model, history, normalizer_of(run, name), 0.0)
+
+
+def normalizer_of(run: Run, name: str) -> AgeNormalizer:
+    """Between months and a kept network's z-scores."""
+    return AgeNormalizer(**_record(run, name)["normalizer"])
+
+
+def keep_weights(run: Run, name: str, model: keras.Model) -> Path:
+    """Write a network's weights whole or not at all; returns their file."""
+    file = _weights_file(run, name)
+    partial = file.with_name(f".{name}.partial.weights.h5")  # Keras goes by the ending
+    try:
+        with explained(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            model.save_weights(partial, overwrite=True)
+            partial.replace(file)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return file
+
+
+def _weights_file(run: Run, name: str) -> Path:
+    return run.models / FOLDER / f"{name}.weights.h5"
+
+
+def _record_file(run: Run, name: str) -> Path:
+    return run.checkpoints / FOLDER / f"{name}.json"
+
+
+def _record(run: Run, name: str) -> dict[str, Any]:
+    """What was kept of a step's training; nothing where nothing was."""
+    try:
+        found = json.loads(_record_file(run, name).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
