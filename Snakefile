@@ -7,7 +7,7 @@ from pathlib import Path
 
 from boneage_lib.report.dependencies import digest_of_files, library_files
 from boneage_lib.report.done import COHORT, RESULTS, STEPS, made_by, mark
-from boneage_lib.report.jobs import job_names, keeps_a_base_busy, trains_only_a_head
+from boneage_lib.report.jobs import job_names, keeps_a_base_busy, trains_only_a_head, urgency
 from boneage_lib.report.plan import BEYOND, NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
@@ -52,6 +52,7 @@ JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
 # Trains whole networks, where it trains at all, and takes every core.
 CLIMBS = config["notebooks"][BEYOND].get("rungs", "none") != "none"
+TRAINS = [*TRAINING, *([BEYOND] if CLIMBS else [])]
 
 
 def library(module):
@@ -129,7 +130,7 @@ for name, needed in JOBS.items():
             text=text(*JOB_FILES),
             job=name,
             threads=1 if trains_only_a_head(name, config) else BASE_THREADS,
-        priority: 10 if ".features." in name else 0
+        priority: urgency(name)
         threads: threads_of(name)
         resources:
             gpu=1 if GPUS else 0,
@@ -161,10 +162,11 @@ for notebook in NOTEBOOKS:
             settings=settings(notebook),
             text=text(*used),
             notebook=notebook,
-            gpu="--gpu" if notebook in [*TRAINING, BEYOND] else "",
+            gpu="--gpu" if notebook in TRAINS else "",
+        priority: urgency(notebook) if notebook in TRAINS else 0
         threads: threads_in(notebook)
         resources:
-            gpu=1 if GPUS and (notebook in TRAINING or notebook == BEYOND and CLIMBS) else 0,
+            gpu=1 if GPUS and notebook in TRAINS else 0,
         shell:
             "boneage step {params.notebook} --folder . {params.gpu}"
 

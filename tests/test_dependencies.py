@@ -54,8 +54,8 @@ def test_only_what_shows_the_ledger_depends_on_the_claims() -> None:
 
 def test_data_notebooks_depend_on_no_network() -> None:
     # The ledger counts the networks' parameters and operations as built.
-    assert users("networks/") == ["03", "04", "05", "06", "07", "09"]
-    assert users("training/") == ["03", "04", "05", "06", "07"]
+    assert users("networks/") == ["03", "04", "05", "06", "07", "09", "11"]
+    assert users("training/") == ["03", "04", "05", "06", "07", "11"]
 
 
 def test_the_patch_study_touches_no_other_training() -> None:

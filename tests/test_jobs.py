@@ -16,7 +16,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.report import jobs
 from boneage_lib.report.ablation import show_ablation
-from boneage_lib.report.jobs import job_names, work
+from boneage_lib.report.jobs import job_names, urgency, work
 from boneage_lib.report.ledger import read_ablations
 from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, plan_of
 from boneage_lib.report.profile import NOTEBOOKS
@@ -273,6 +273,15 @@ def test_jobs_wait_for_what_they_need() -> None:
     ]
     for before in needed.values():
         assert set(before) <= set(needed)
+
+
+def test_long_trainings_begin_before_short_ones() -> None:
+    order = sorted(job_names(SETTINGS, 1), key=urgency, reverse=True)
+    kinds = [name.split(".")[1] for name in order]
+    assert "features" not in kinds[kinds.count("features") :], "all heads wait for some"
+    heads = [name for name in order if ".features." not in name]
+    assert {name.split(".")[0] for name in heads[:2]} == {"05_xception_attention"}
+    assert urgency("05_xception_attention") > urgency("04_xception") > urgency("04_xception.seed.0")
 
 
 def test_an_unknown_job_is_refused(run: Run) -> None:

@@ -163,6 +163,24 @@ def keeps_a_base_busy(name: str, settings: dict[str, Any]) -> bool:
     return kind == "features" or parameters_of(notebook, settings).get("engine") == "streaming"
 
 
+def urgency(name: str) -> int:
+    """The higher, the earlier: features first, then what takes longest and what waits for it.
+
+    Else the longest trainings would begin last, and a core would stand idle while they end.
+
+    Args:
+        name: of a job, see `work`, or of a notebook that trains.
+    """
+    notebook, kind, *_ = [*name.split("."), ""]
+    if kind == "features":
+        return 10
+    if notebook == "05_xception_attention":  # its head runs on maps
+        return 8
+    if notebook in ("03_inception_v3", PATCH_STUDY):  # three million weights; features of its own
+        return 6
+    return 4 if kind == "arm" or not kind else 2
+
+
 def own_arms(notebook: str, parameters: dict[str, Any]) -> list[str]:
     """Arms of a notebook's ablations that no other arm or training of the run equals."""
     if not parameters.get("ablation_seeds"):
