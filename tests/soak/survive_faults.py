@@ -54,7 +54,7 @@ FINISHED = (
 )
 SECONDS_TO_STOP = 5.0
 #: A step that does nothing for so long never ends.
-PATIENCE = 900.0
+PATIENCE = 3_600.0
 
 
 @dataclass
