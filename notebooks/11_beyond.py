@@ -16,8 +16,9 @@
 # One step at a time, from the paper's recipe to the best one found.
 #
 # **Reads** the run's cohort, or the kept study's ladder where no steps are asked for. **Writes**
-# weights, histories and predictions under `beyond/` and `results/beyond.json`. **Costs** a training
-# of the whole network a step: on two cores some 20 radiographs of 100 px a second.
+# weights, histories and predictions under `beyond/`, `results/beyond.json` and
+# `results/data_size.json`. **Costs** nothing where it only shows; else every step sends each
+# radiograph of every epoch forward and back through the whole network, hours on a processor.
 
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run

@@ -19,9 +19,11 @@ from boneage_lib.report.jobs import job_names
 from boneage_lib.report.pipeline import settle, spread_out, start
 from boneage_lib.report.run import Run
 
-#: Starts the run of a folder in a process of its own.
+#: Starts the run of a folder in a process of its own, in which Ctrl-C means what it does at a
+#: terminal, also where a shell started these tests in the background.
 STARTED_ALONE = (
-    "import sys; from pathlib import Path; from made_up_steps import MadeUpRun\n"
+    "import signal, sys; from pathlib import Path; from made_up_steps import MadeUpRun\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "sys.exit(MadeUpRun(Path(sys.argv[1])).start()[0])"
 )
 STEP = """\

@@ -406,7 +406,12 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(
         assert len(below) >= 3, "Snakemake, a step, and what that started"
         began = time.monotonic()
         command.send_signal(number)
-        _, said = command.communicate(timeout=5)
+        try:
+            _, said = command.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            for left in processes(tmp_path):
+                os.kill(left, signal.SIGKILL)  # or their end would be waited for
+            raise
     waited_for(lambda: not processes(tmp_path), 5 - (time.monotonic() - began))
     assert command.returncode != 0
     assert "Stopped. What was finished is kept; the same command goes on" in said
