@@ -17,13 +17,18 @@ COHORT = mark(COHORT)
 RESULTS = {notebook: mark(file) for notebook, file in RESULTS.items()}
 # The study of real radiographs that stands beside every run's own numbers, once it is kept.
 STUDY = [str(file) for file in [ROOT / "results" / "rsna-500px" / "metrics.json"] if file.is_file()]
-LADDERS = sorted(str(file) for file in (ROOT / "results").glob("*/beyond.json"))
+# What a kept study found beyond the paper.
+FURTHER = sorted(
+    str(file)
+    for name in ("beyond", "data_size")
+    for file in (ROOT / "results").glob(f"*/{name}.json")
+)
 # How fast the networks are, once measured.
 SPEED = [str(file) for file in [ROOT / "results" / "benchmarks" / "training.json"] if file.is_file()]
 NEEDS = {
     **{notebook: [COHORT, *STUDY] for notebook in NETWORK_OF},
     "10_real_radiographs": sorted(str(file) for file in (ROOT / "results").rglob("*.*")),
-    BEYOND: [COHORT, *LADDERS],
+    BEYOND: [COHORT, *FURTHER],
     # The attention network looks at the same feature maps as Xception's.
     "05_xception_attention": [COHORT, RESULTS["04_xception"], *STUDY],
     "08_ensemble_analysis": [COHORT] + [RESULTS[notebook] for notebook in NETWORK_OF],

@@ -121,7 +121,9 @@ def test_the_judgment_holds_every_step_and_its_difference(
     climbed: tuple[Run, Ladder], cohort: Cohort
 ) -> None:
     run, ladder = climbed
+    stale = run.write_table("predictions/beyond/of_an_earlier_run.csv", cohort.labels)
     found = judge(run, cohort, ladder, None)
+    assert not stale.exists() and not list((run.checkpoints / "beyond").glob("*.npz"))
     assert json.loads((run.results / "beyond.json").read_text()) == found
     by_name = {step["name"]: step for step in found["steps"]}
     assert by_name["paper"]["less"] is None

@@ -251,6 +251,7 @@ def test_too_little_room_for_all_banks_is_noticed_first(
         ("11_beyond", {"rungs": "unfreeze"}, "steps unfreeze"),
         ("11_beyond", {"rungs": "all", "step_epochs": 0}, "epochs=0"),
         ("11_beyond", {"rungs": "all", "network": "resnet50_patches"}, "looks at patches"),
+        ("11_beyond", {"rungs": "all", "pretraining": 5}, "n=5"),
         ("11_beyond", {"sizes": "many"}, "many among numbers"),
     ],
 )

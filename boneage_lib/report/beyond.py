@@ -188,6 +188,8 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
         test = found.mean(axis=1) if step.turned else found[:, 0]
         correction = corrections[step.name]
         tables[step.name] = _table(cohort, "test", test if correction is None else correction(test))
+    for left in (run.predictions / FOLDER).glob("*.csv"):
+        left.unlink()  # of an earlier run, perhaps with more steps
     kept = {step.added_to for step in ladder.steps} | {ladder.best.name}
     records = []
     for step in ladder.steps:
@@ -261,6 +263,8 @@ def _trained(
         found = answers(tuned, cohort, cohort.rows("validation"))[:, 0]
         months = _table(cohort, "validation", found)["predicted_months"].to_numpy()
         record = keep_tuned(run, rung.name, key, tuned, months)
+        for state in (run.checkpoints / FOLDER).glob("*.npz"):
+            state.unlink()  # hundreds of megabytes, of a training that has ended
         keras.utils.clear_session()
     months = np.array(record["validation_months"])
     error = float(np.abs(months - _ages(cohort, "validation")).mean())
