@@ -61,24 +61,30 @@ def test_natural_draws_use_each_radiograph_equally_often(cohort: Cohort) -> None
     assert set(counts) == {1, 2}
 
 
-def test_weighted_draws_prefer_rare_cells() -> None:
+def skewed_cohort() -> tuple[Cohort, np.ndarray]:
+    """Boys of 50 months in train but for two old boys and two old girls; and those four rows."""
     many = tiny_cohort(train=400, size=32)
     labels = many.labels.copy()
-    # All but four old girls are of one age.
     old = np.arange(len(labels)) < 4
     labels.loc[~old & (labels["split"] == "train"), ["boneage_months", "female"]] = [50.0, 0]
-    labels.loc[old, ["boneage_months", "female"]] = [200.0, 1]
-    skewed = Cohort(labels, many.images, many.info)
-    draws = draw_tuning(skewed, replace(TUNING, sampling="weighted", epoch_draws=4_000))
-    share = np.isin(draws, np.flatnonzero(old)).mean()
-    expected = 2 / (2 + np.sqrt(396))  # of n in a cell, the root of n
+    labels.loc[old, "boneage_months"] = 200.0
+    return Cohort(labels, many.images, many.info), np.flatnonzero(old)
+
+
+def test_weighted_draws_prefer_rare_cells() -> None:
+    cohort, old = skewed_cohort()
+    draws = draw_tuning(cohort, replace(TUNING, sampling="weighted", epoch_draws=4_000))
+    share = np.isin(draws, old).mean()
+    # Of n in a cell, the root of n: two cells of two, and one of all others.
+    expected = 2 * np.sqrt(2) / (2 * np.sqrt(2) + np.sqrt(396))
     assert share == pytest.approx(expected, abs=0.01)
 
 
-def test_resampled_draws_make_ages_and_sexes_even(cohort: Cohort) -> None:
-    draws = draw_tuning(cohort, replace(TUNING, sampling="resampled", epoch_draws=2_000))
-    female = cohort.labels["female"].to_numpy()[draws]
-    assert female.mean() == pytest.approx(0.5, abs=0.02)
+def test_resampled_draws_make_every_cell_as_large() -> None:
+    cohort, old = skewed_cohort()
+    draws = draw_tuning(cohort, replace(TUNING, sampling="resampled", epoch_draws=1_500))
+    assert np.isin(draws, old).mean() == pytest.approx(2 / 3)
+    assert cohort.labels["female"].to_numpy()[draws].mean() == pytest.approx(1 / 3)
 
 
 def test_draws_hang_on_the_seed_alone(cohort: Cohort) -> None:

@@ -104,7 +104,18 @@ def by_group(
 def groups_of(
     table: pd.DataFrame, bands_months: Sequence[float]
 ) -> Iterator[tuple[str, str, np.ndarray]]:
-    """What groups are by, their names and their rows, of those that hold anyone."""
+    """The groups of a prediction table that hold anyone: by sex where known, by age, by both.
+
+    Args:
+        table: predictions, n rows.
+        bands_months: rising edges of the age bands, see `by_group`.
+
+    Yields:
+        What a group is by (sex, age, sex and age), its name, and bool (n,), its rows.
+
+    Raises:
+        InputError: edges that do not rise, or an age outside all bands.
+    """
     band = _band(table["boneage_months"], bands_months)
     bands = [
         (f"{low:g} to {high:g} months", band == number)

@@ -25,12 +25,20 @@ class Pose:
 
 #: A radiograph as it is.
 AS_IT_IS = (Pose(),)
-#: Flips and turns: as far as hands lie askew in RSNA's radiographs.
+#: As it is first, then flips and turns of a few degrees to either side.
 TURNED = tuple(Pose(degrees, flipped) for degrees in (0.0, -8.0, 8.0) for flipped in (False, True))
 
 
 def posed(image: np.ndarray, pose: Pose) -> np.ndarray:
-    """A grey radiograph, uint8 (size, size), in a pose; one bilinear interpolation at most."""
+    """A grey radiograph in a pose, by one bilinear interpolation at most.
+
+    Args:
+        image: uint8 (size, size).
+        pose: see `Pose`.
+
+    Returns:
+        uint8 (size, size), contiguous where it was turned or flipped.
+    """
     if pose.degrees:
         size = len(image)
         angle, center = math.radians(pose.degrees), size / 2 - 0.5

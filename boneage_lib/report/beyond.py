@@ -37,6 +37,7 @@ from boneage_lib.report.tuned import (
 )
 from boneage_lib.training.finetune import answers, tune
 from boneage_lib.training.ladder import PAPER, RUNGS, Rung, tried_on
+from boneage_lib.training.progress import reporter
 from boneage_lib.training.tuning import Tuning
 
 COVERAGE = 0.9
@@ -182,7 +183,8 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
             turned = any(other.turned for other in ladder.steps if other.network == step.network)
             tuned = open_tuned(run, cohort.size, step.network, step.tuning)
             poses = TURNED if turned else AS_IT_IS
-            asked[step.network] = answers(tuned, cohort, cohort.rows("test"), poses)
+            tell = reporter(f"test radiographs shown after {step.network}")
+            asked[step.network] = answers(tuned, cohort, cohort.rows("test"), poses, tell)
             keras.utils.clear_session()
         found = asked[step.network]
         test = found.mean(axis=1) if step.turned else found[:, 0]
@@ -296,7 +298,8 @@ def _pretrained(
 
 def _turned(run: Run, cohort: Cohort, best: Step) -> Step:
     tuned = open_tuned(run, cohort.size, best.network, best.tuning)
-    found = answers(tuned, cohort, cohort.rows("validation"), TURNED)
+    tell = reporter("validation radiographs shown in every pose")
+    found = answers(tuned, cohort, cohort.rows("validation"), TURNED, tell)
     keras.utils.clear_session()
     months = found.mean(axis=1)
     return replace(

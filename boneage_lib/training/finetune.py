@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
@@ -207,15 +206,3 @@ def answers(
         if progress is not None:
             progress(min(begin + at_once, len(rows)), len(rows))
     return tuned.normalizer.to_months(np.concatenate(found))
-
-
-def described(tuned: Tuned) -> dict[str, Any]:
-    """What a training was, as plain values: settings, epochs, normalizer."""
-    kept = tuned.history.loc[tuned.history["kept"], "epoch"]
-    return {
-        "tuning": tuned.tuning.as_dict(),
-        "normalizer": tuned.normalizer.as_dict(),
-        "epochs": len(tuned.history),
-        "kept_epoch": int(kept.iloc[0]),
-        "keras": describe_keras(),
-    }

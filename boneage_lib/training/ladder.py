@@ -89,7 +89,7 @@ RUNGS = {
         ),
         Rung(
             "statistics",
-            "batch-norm on statistics of radiographs",
+            "batch-norm trained, too, on statistics of radiographs",
             {"batch_norm": "trained"},
             "ImageNet's are those of color photographs",
         ),

@@ -14,6 +14,12 @@ SCHEDULES = ("plateau", "sawtooth", "exponential", "constant")
 DECAY = (1e-3, 1e-5)
 
 
+def check_whole_number(name: str, value: Any, least: int) -> None:
+    """Raise InputError unless a setting is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"Found {name}={value!r}; expected a whole number from {least}.")
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of section III; the defaults are the paper's, where it names them.
@@ -77,9 +83,7 @@ class Settings:
             ("seed", 0),
             ("views_seed", 0),
         ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"Found {name}={value!r}; expected a whole number from {least}.")
+            check_whole_number(name, getattr(self, name), least)
         if self.draws_per_cell and self.epoch_draws:
             raise InputError(
                 f"Found epoch_draws={self.epoch_draws} with draws_per_cell={self.draws_per_cell}; "

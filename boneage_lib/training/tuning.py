@@ -8,6 +8,7 @@ from typing import Any
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import LIGHT, UNAUGMENTED, WHOLE_IMAGES, WIDE, Recipe
 from boneage_lib.networks import network
+from boneage_lib.training.settings import check_whole_number
 
 #: By name, what training radiographs are moved by.
 AUGMENTATIONS = {"paper": WHOLE_IMAGES, "light": LIGHT, "wide": WIDE, "none": UNAUGMENTED}
@@ -89,9 +90,7 @@ class Tuning:
             ("pretraining", 0),
             ("seed", 0),
         ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"Found {name}={value!r}; expected a whole number from {least}.")
+            check_whole_number(name, getattr(self, name), least)
         for name, above, below in (
             ("learning_rate", True, 1.0),
             ("base_rate", True, 1.0),
