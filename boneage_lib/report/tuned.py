@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import keras
 import numpy as np
 
 from boneage_lib.data import AgeNormalizer, Cohort
-from boneage_lib.data.whole_files import explained, written_whole
+from boneage_lib.data.whole_files import written_whole
+from boneage_lib.report.models import written_by_keras
 from boneage_lib.report.run import Run, sha256_of
 from boneage_lib.training.digests import FINETUNING_CODE, digest_of_code
 from boneage_lib.training.finetune import Tuned
@@ -98,15 +98,8 @@ def normalizer_of(run: Run, name: str) -> AgeNormalizer:
 def keep_weights(run: Run, name: str, model: keras.Model) -> Path:
     """Write a network's weights whole or not at all; returns their file."""
     file = _weights_file(run, name)
-    partial = file.with_name(f".{name}.partial.weights.h5")  # Keras goes by the ending
-    try:
-        with explained(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            model.save_weights(partial, overwrite=True)
-            partial.replace(file)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with written_by_keras(file, ".weights.h5") as partial:
+        model.save_weights(partial, overwrite=True)
     return file
 
 
