@@ -14,8 +14,8 @@ from boneage_lib.errors import InputError
 #: Checkpoints other than Keras' own that are known by their SHA-256.
 KNOWN_CHECKPOINTS = {
     "2938d737e3b18bcd9b3853d39c9bf103865c1b6cffe0f0c8f4c4281b3c1c3c62": (
-        "the 2015 ImageNet checkpoint of Inception-v3, batch-norm folded, with 92 of its 94 "
-        "convolutions (not Keras' weights)"
+        "the 2015 ImageNet checkpoint of Inception-v3 (not Keras' weights: batch-norm folded, 2 of "
+        "94 convolutions untrained)"
     ),
     "00957879705f1830f9098f0f547bdc920463b9a75d48045ac403a465e6af55be": (
         "Keras' ImageNet weights of ResNet50, stored as float16"
