@@ -7,7 +7,7 @@ from pathlib import Path
 
 from boneage_lib.report.dependencies import digest_of_files, library_files
 from boneage_lib.report.done import COHORT, RESULTS, STEPS, made_by, mark
-from boneage_lib.report.jobs import job_names, keeps_a_base_busy, trains_only_a_head, urgency
+from boneage_lib.report.jobs import job_names, keeps_all_cores_busy, trains_only_a_head, urgency
 from boneage_lib.report.plan import BEYOND, NETWORK_OF, PATCH_STUDY
 from boneage_lib.report.profile import NOTEBOOKS
 
@@ -39,9 +39,9 @@ SPREAD, PARTS, GPUS, AT_ONCE = (
     config["jobs"][key] for key in ("spread", "parts", "gpus", "at_once")
 )
 CORES = config["jobs"]["cores"]
-# On larger radiographs one base keeps all cores busy. A head is small: as many as there are cores
-# train side by side. What goes back and forth between a base and work on one core (heads, figures,
-# bootstraps) shares the cores with another such step.
+# A head is small: as many as there are cores train side by side. What goes back and forth between a
+# base and work on one core (banks, figures, bootstraps) shares the cores with another such step;
+# where base and head are one, they take all.
 # GPUs share the cores out among their jobs, or one job would keep the other GPUs waiting.
 BASE_THREADS = max(1, CORES // GPUS) if GPUS else CORES
 MIXED_THREADS = max(1, BASE_THREADS // AT_ONCE)
@@ -52,7 +52,7 @@ THREADS = 1 if config["cohort"]["size"] <= 300 and not SPREAD else MIXED_THREADS
 def threads_of(job):
     if trains_only_a_head(job, config):
         return 1
-    return BASE_THREADS if keeps_a_base_busy(job, config) else MIXED_THREADS
+    return BASE_THREADS if keeps_all_cores_busy(job, config) else MIXED_THREADS
 JOBS = job_names(config, PARTS) if SPREAD else {}
 TRAINING = [*NETWORK_OF, PATCH_STUDY]
 # Trains whole networks, where it trains at all, and takes every core.

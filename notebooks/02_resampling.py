@@ -47,6 +47,7 @@ from boneage_lib.inputs import (
     pixel_budget,
     random_corners,
     scaled_patch,
+    table_5_at,
 )
 from boneage_lib.paper import published
 from boneage_lib.report import Run, figures, show, use_theme
@@ -186,29 +187,28 @@ figures.augmented_views(image, views, columns=4)
 # ## Patches
 #
 # The patch network sees random squares of the augmented radiograph. The four settings of the
-# paper's Table 5 show it nearly the same number of pixels each. At other image sizes a patch keeps its share of the
-# hand, but ResNet50 accepts no patch below 32 pixels.
+# paper's Table 5 show it nearly the same number of pixels each. At other image sizes a patch keeps
+# its share of the hand down to the 32 pixels that ResNet50 accepts, and where it cannot, fewer
+# patches keep the budget.
 
 # %%
 budgets = pd.DataFrame(
     [
         {
+            "radiographs": f"{size} × {size}",
             "patches": count,
-            "side at 500 px": side,
+            "side": side,
             "pixels": pixel_budget(count, side)[0],
-            "share of 500 × 500": pixel_budget(count, side)[1],
-            f"side at {cohort.size} px": scaled_patch(side, cohort.size),
-            f"share of {cohort.size} × {cohort.size}": pixel_budget(
-                count, scaled_patch(side, cohort.size), cohort.size
-            )[1],
+            "share": pixel_budget(count, side, size)[1],
         }
-        for count, side in TABLE_5
+        for size, settings in {500: TABLE_5, cohort.size: table_5_at(cohort.size)}.items()
+        for count, side in settings
     ]
-).set_index("patches")
+).set_index("radiographs")
 show(
     budgets,
-    "The settings of the paper's Table 5: patches a radiograph, and the share of its pixels that they "
-    "show.",
+    "The settings of the paper's Table 5, and those for radiographs of this run's size: patches a "
+    "radiograph, their side, and the share of its pixels that they show.",
     decimals=2,
 )
 

@@ -46,8 +46,9 @@ cohort = run.cohort()
 settings = Settings.named_in(globals())
 
 # %% [markdown]
-# At 500 pixels the four settings are those of the paper's Table 5. On smaller radiographs a patch keeps its share of
-# the hand, down to the 32 pixels that ResNet50 needs at least.
+# At 500 pixels the four settings are those of the paper's Table 5. On smaller radiographs a patch
+# keeps its share of the hand, down to the 32 pixels that ResNet50 needs at least; of patches that
+# this makes larger there are fewer, so that the pixel budget stays some 60 %.
 
 # %% tags=["nbval-ignore-output"]
 patches = table_5_at(cohort.size)
@@ -75,7 +76,7 @@ show(
     decimals=2,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5", "caption": "Training loss over one epoch for each number and size of patches (the paper's Figure 5)."}, "image": {"alt": "Four curves of training loss fall with the steps of an epoch, one for each number and size of patches."}}
+# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-5", "caption": "Training loss over one epoch for each number and size of patches (the paper's Figure 5)."}, "image": {"alt": "Curves of training loss fall with the steps of an epoch, one for each number and size of patches."}}
 figures.patch_losses(
     {
         f"{count} × {size}²": rows
@@ -97,8 +98,7 @@ figures.patch_validation(printed)
 #
 # What stays confounded: large patches fill a step with far more pixels than small ones; of many
 # small patches there is more choice, so that a head sees each less often; the base was trained on
-# pictures as wide as the largest patches, and the smallest leave its last layers a single position;
-# and below 500 px the smallest patches are larger than their share, so that their pixels are more.
+# pictures as wide as the largest patches, and the smallest leave its last layers a single position.
 # One epoch compares how fast a head learns as well as how far it gets.
 
 # %% tags=["nbval-ignore-output"]

@@ -14,9 +14,12 @@ from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
-from boneage_lib.report import Run, beyond, reached
-from boneage_lib.report.beyond import Ladder, climb, cross_fitted, judge
+from boneage_lib.inputs import AS_IT_IS, TURNED
+from boneage_lib.report import Run, beyond, figures, judgment, reached, tables
+from boneage_lib.report.beyond import climb
+from boneage_lib.report.judgment import judge
 from boneage_lib.report.reached import reach
+from boneage_lib.report.taken import Ladder, cross_fitted
 from boneage_lib.report.tuned import open_tuned
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
@@ -70,7 +73,8 @@ def test_no_answer_to_a_test_radiograph_is_there_before_all_steps_are_taken(
         asked.append(rows)
         return answers(tuned, cohort, rows, *more)
 
-    monkeypatch.setattr(beyond, "answers", listen)
+    for module in (beyond, judgment):
+        monkeypatch.setattr(module, "answers", listen)
     other = Run(run.folder.with_name("listened"))
     again = climb(other, cohort, FIRST, rungs_named("unfrozen"), None, verbose=False)
     seen = set(np.concatenate(asked).tolist())
@@ -146,20 +150,93 @@ def test_a_network_opened_again_answers_as_it_did(
 ) -> None:
     run, ladder = climbed
     for step in ladder.steps[:3]:
-        opened = open_tuned(run, cohort.size, step.network, step.tuning)
+        opened = open_tuned(run, cohort.size, step.networks[0], step.tuning)
         months = finetune.answers(opened, cohort, cohort.rows("validation"))[:, 0]
         np.testing.assert_allclose(months, step.validation_months, atol=1e-3)
 
 
-def test_synthetic_radiographs_come_first_where_asked(cohort: Cohort, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def with_all(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Ladder]:
+    """A ladder with every kind of step."""
+    run = Run(tmp_path_factory.mktemp("all"))
+    more = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
+    return run, climb(run, cohort, FIRST, [], None, **more, verbose=False)
+
+
+def test_synthetic_radiographs_come_first_where_asked(with_all: tuple[Run, Ladder]) -> None:
+    run, ladder = with_all
+    assert [step.name for step in ladder.steps] == [
+        "paper",
+        "pretrained",
+        "longer",
+        "turned",
+        "averaged",
+        "corrected",
+        "few",
+        "few_pretrained",
+    ]
+    steps = {step.name: step for step in ladder.steps}
+    assert steps["pretrained"].tuning.pretraining == 12
+    assert steps["longer"].tuning.epoch_draws == 0
+    assert len(run.read_table("histories/beyond/longer.csv", "")) == 3
+    phantoms = Cohort.open(run.folder / "phantoms")
+    assert phantoms.synthetic and len(phantoms.rows("train")) == 12
+
+
+def test_several_trainings_answer_together(with_all: tuple[Run, Ladder], cohort: Cohort) -> None:
+    run, ladder = with_all
+    step = next(step for step in ladder.steps if step.name == "averaged")
+    assert len(step.networks) == 2 and step.networks[1] == "member_1"
+    found = []
+    for name in step.networks:
+        opened = open_tuned(run, cohort.size, name, step.tuning)
+        poses = TURNED if step.turned else AS_IT_IS
+        months = finetune.answers(opened, cohort, cohort.rows("validation"), poses)
+        found.append(months.mean(axis=1))
+    assert np.abs(found[0] - found[1]).min() > 0, "another seed is another network"
+    np.testing.assert_allclose(np.mean(found, axis=0), step.validation_months, atol=1e-3)
+
+
+def test_few_radiographs_stand_beside_the_ladder(
+    with_all: tuple[Run, Ladder], cohort: Cohort
+) -> None:
+    run, ladder = with_all
+    found = judge(run, cohort, ladder, None)
+    by_name = {step["name"]: step for step in found["steps"]}
+    for name, against in (("few", None), ("few_pretrained", "few")):
+        step = by_name[name]
+        assert step["aside"] and not step["kept"] and step["n_train"] == 16
+        assert step["added_to"] == against and (step["less"] is None) == (against is None)
+    assert by_name["averaged"]["networks"] == 2
+    table = tables.pretraining(found)
+    assert list(table.index) == ["40", "16"]
+    assert len(tables.ladder(found)) == len(ladder.steps) - 2
+    assert len(figures.ladder(found).axes[0].containers) == len(ladder.steps) - 2
+
+
+def test_a_training_that_fails_says_of_which_step(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: Any, **__: Any) -> None:
+        raise InputError("The loss is no longer a number.")
+
+    monkeypatch.setattr(beyond, "tune", diverge)
+    with pytest.raises(InputError, match="no longer a number.*the step 'paper'.*left out"):
+        climb(Run(tmp_path), cohort, FIRST, [], None, verbose=False)
+
+
+def test_test_is_left_alone_until_a_run_says_so(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run(tmp_path)
-    found = climb(run, cohort, FIRST, [], None, pretraining=20, longer=3, verbose=False)
-    names = [step.name for step in found.steps]
-    assert names[:3] == ["paper", "pretrained", "longer"]
-    assert found.steps[1].tuning.pretraining == 20
-    assert Cohort.open(tmp_path / "phantoms").synthetic
-    longer = run.read_table("histories/beyond/longer.csv", "")
-    assert len(longer) == 3 and found.steps[2].tuning.epoch_draws == 0
+    run.write_json("beyond.json", {"of": "an earlier run"})
+    monkeypatch.setattr(Run, "cohort", lambda self: cohort)
+    monkeypatch.setattr(judgment, "answers", lambda *_: pytest.fail("asked"))
+    first = {"epochs": 1, "epoch_draws": 16, "learning_rate": 0.01}
+    found = reach(run, "paper", "study", None, judged=False, **first)
+    assert found.found is None and "not asked about yet" in found.absent
+    assert not (run.results / "beyond.json").exists()
+    assert tables.ladder(found.found).empty and tables.pretraining(found.found).empty
 
 
 def test_a_run_without_steps_shows_the_kept_study(
@@ -168,7 +245,7 @@ def test_a_run_without_steps_shows_the_kept_study(
     monkeypatch.setattr(reached, "project_root", lambda: tmp_path)
     run = Run(tmp_path / "run")
     run.write_json("beyond.json", {"of": "an earlier run"})
-    none = ("none", "study", None, 0, 0)
+    none = ("none", "study", None)
     absent = reach(run, *none)
     assert absent.found is None and "not measured" in absent.absent
     assert not (run.results / "beyond.json").exists(), "it would pass for this run's"
@@ -184,7 +261,7 @@ def test_a_run_with_steps_shows_its_own(
     run = Run(tmp_path)
     monkeypatch.setattr(Run, "cohort", lambda self: cohort)
     first = {"epochs": 1, "epoch_draws": 16, "learning_rate": 0.01}
-    reached = reach(run, "unfrozen+batches", "study", None, 0, 0, **first)
+    reached = reach(run, "unfrozen+batches", "study", None, **first)
     assert reached.found is not None and (reached.of, reached.on) == ("", "this run")
     names = [step["name"] for step in reached.found["steps"]]
     assert names == ["paper", "unfrozen+batches", "turned", "corrected"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,25 @@ SETTINGS = {
 }
 
 
-def finished(name: str) -> Run:
-    run = Run(f"runs/{name}")
-    write_networks(run)
-    collect(run)
-    run.parameters_file.write_text(yaml.safe_dump(SETTINGS))
-    return run
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project(tmp_path_factory.mktemp("collected")))
+        run = Run("runs/one")
+        write_networks(run)
+        collect(run)
+        run.parameters_file.write_text(yaml.safe_dump(SETTINGS))
+        return run.folder.resolve()
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
+def runs(collected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
+    """Twice the same run under two names."""
     monkeypatch.chdir(project(tmp_path))
-    return finished("first"), finished("second")
+    for name in ("first", "second"):
+        shutil.copytree(collected, tmp_path / "runs" / name)
+    return Run("runs/first"), Run("runs/second")
 
 
 def test_equal_runs_differ_in_nothing(runs: tuple[Run, Run]) -> None:

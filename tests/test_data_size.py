@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from tiny import tiny_base, tiny_cohort
 
+from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.paper.yardsticks import by_training_size
 from boneage_lib.report import Run, figures, reached, tables
 from boneage_lib.report.reached import on_some
-from boneage_lib.training import Settings, extraction
+from boneage_lib.training import Settings, data_size, extraction
 from boneage_lib.training.data_size import as_sizes, some_of_train, summarized, train_on_some
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -46,19 +48,26 @@ def test_smaller_sets_lie_within_larger_ones_and_share_their_features(
     cohort = tiny_cohort(size=71)
     settings = Settings(epochs=1, draws_per_cell=20, views=1)
     seen: list[set[int]] = []
-    drawn = some_of_train
+    views: list[int] = []
+    drawn, train = some_of_train, data_size.train_seeds
+
+    def count_views(name: str, cohort: Cohort, settings: Settings, *rest: Any, **more: Any) -> Any:
+        views.append(settings.views)
+        return train(name, cohort, settings, *rest, **more)
 
     def listen(*given: object) -> object:
         some = drawn(*given)  # type: ignore[arg-type]
         seen.append(set(some.rows("train").tolist()))
         return some
 
-    monkeypatch.setattr("boneage_lib.training.data_size.some_of_train", listen)
+    monkeypatch.setattr(data_size, "some_of_train", listen)
+    monkeypatch.setattr(data_size, "train_seeds", count_views)
     found = train_on_some("xception", cohort, settings, [10, 25, 9_999], 2, tmp_path)
     assert [len(rows) for rows in seen] == [40, 25, 10] and seen[2] < seen[1] < seen[0]
     assert list(found["n_train"]) == [10, 10, 25, 25, 40, 40]
     assert all(len(errors) == 12 for errors in found["errors_months"])
     assert len([folder for folder in tmp_path.iterdir() if folder.is_dir()]) == 2, "two banks"
+    assert views == [1, 2, 4], "of fewer, each in more views"
 
 
 def test_errors_are_summarized_by_size() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -131,6 +132,25 @@ def test_it_learns_more_than_a_constant_guess(cohort: Cohort) -> None:
     assert np.abs(found - ages).mean() == pytest.approx(expected, rel=1e-3)
 
 
+def test_the_base_may_see_radiographs_enlarged(
+    cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenCV would enlarge them: a base that shows its first channel's mean."""
+
+    def showing(name: str, size: int, *_: Any) -> keras.Model:
+        image = keras.Input((size, size, 3))
+        return keras.Model(image, keras.layers.AveragePooling2D(size)(image), name=name)
+
+    monkeypatch.setattr(whole_networks, "frozen_backbone", showing)
+    wide = whole_network(replace(TUNING, enlarge=1.5), SIZE, None)
+    assert wide.get_layer("xception").input_shape[1:3] == (106, 106)
+    grey = cohort.images[:4]
+    seen = keras.Model(wide.inputs, wide.get_layer("xception").output)
+    found = np.asarray(seen.predict_on_batch([grey, np.ones((4, 1))]))[:, 0, 0, 0]
+    own = [cv2.resize(g.astype("float32"), (106, 106)).mean() / 127.5 - 1 for g in grey]
+    np.testing.assert_allclose(found, own, atol=1e-3)
+
+
 # How fast
 
 
@@ -238,6 +258,7 @@ def test_answers_in_poses_begin_with_the_one_as_it_is(
         ({"epochs": 0}, "epochs=0; expected a whole number from 1"),
         ({"weight_decay": True}, "weight_decay=True"),
         ({"seed": 1.5}, "seed=1.5"),
+        ({"enlarge": 0.5}, "enlarge=0.5; expected a number from 1 to 8"),
     ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, Any], why: str) -> None:

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 ABLATED = ("04_xception", "06_resnet50_patches")
 OWN = {"epochs": 2, "draws_per_cell": 6, "views": 2, "seeds": 2}
 SETTINGS: dict[str, Any] = {
+    "cohort": {"size": 80},
     "weights": "random",
     "notebooks": {
         **{name: {} for name in NOTEBOOKS},
@@ -251,7 +252,9 @@ def test_too_little_room_for_all_banks_is_noticed_first(
         ("11_beyond", {"rungs": "unfreeze"}, "steps unfreeze"),
         ("11_beyond", {"rungs": "all", "step_epochs": 0}, "epochs=0"),
         ("11_beyond", {"rungs": "all", "network": "resnet50_patches"}, "looks at patches"),
-        ("11_beyond", {"rungs": "all", "pretraining": 5}, "n=5"),
+        ("11_beyond", {"rungs": "all", "pretraining": 5}, "n=8"),
+        ("11_beyond", {"rungs": "all", "few": 900}, "900 training radiographs"),
+        ("11_beyond", {"rungs": "all", "members": 0}, "members=0"),
         ("11_beyond", {"sizes": "many"}, "many among numbers"),
     ],
 )

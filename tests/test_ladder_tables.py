@@ -19,6 +19,8 @@ def step(name: str, added_to: str | None, error: float, kept: bool) -> dict[str,
         "name": name,
         "title": f"what {name} does to the recipe, in rather many words",
         "added_to": added_to,
+        "aside": False,
+        "n_train": 40,
         "kept": kept,
         "validation_mae_months": error + 0.5,
         "test": test,
@@ -54,7 +56,15 @@ def test_coverage_is_in_percent(found: dict[str, Any]) -> None:
     assert tables.coverage(found).loc["all", "covered (%)"] == "90.0 (84.0 to 94.5)"
     found["intervals"]["groups"] = []
     assert tables.coverage(found).empty and tables.coverage(None).empty
-    assert tables.ladder(None).empty
+    assert tables.ladder(None).empty and tables.pretraining(found).empty
+
+
+def test_synthetic_first_stands_beside_real_alone(found: dict[str, Any]) -> None:
+    found["steps"].append(step("pretrained", "b", 12.0, False) | {"n_train": 10_161})
+    table = tables.pretraining(found)
+    assert list(table.index) == ["10,161"]
+    assert table["real alone"].iloc[0] == "12.25 (11.25 to 13.25)"
+    assert table["synthetic first"].iloc[0] == "12.00 (11.00 to 13.00)"
 
 
 def test_steps_that_do_not_help_are_drawn_hollow(found: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from boneage_lib.inputs import (
     pixel_budget,
     random_corners,
     scaled_patch,
+    table_5_at,
 )
 from boneage_lib.paper import published
 
@@ -104,6 +105,25 @@ def test_patches_keep_their_share_of_the_hand_but_not_below_the_minimum(
     patch_size: int, image_size: int, scaled: int
 ) -> None:
     assert scaled_patch(patch_size, image_size) == scaled
+
+
+@pytest.mark.parametrize(
+    ("image_size", "settings"),
+    [
+        (500, TABLE_5),
+        (1000, ((3, 448), (9, 256), (36, 128), (150, 64))),
+        (256, ((3, 115), (9, 66), (36, 33))),
+        (200, ((3, 90), (9, 51), (23, 32))),
+        (100, ((3, 45), (6, 32))),
+        (64, ((2, 32),)),
+    ],
+)
+def test_settings_of_table_5_keep_their_budget_at_other_sizes(
+    image_size: int, settings: tuple[tuple[int, int], ...]
+) -> None:
+    assert table_5_at(image_size) == settings
+    for setting in settings:
+        assert pixel_budget(*setting, image_size)[1] == pytest.approx(0.6, abs=0.1)
 
 
 @pytest.mark.parametrize(("count", "patch_size"), [(0, 32), (-1, 32), (3, 101), (3, 0)])

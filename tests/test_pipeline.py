@@ -218,14 +218,14 @@ def test_steps_that_go_back_and_forth_share_the_cores(
 ) -> None:
     settings = settle("demo", None, None, ["seeds=2", "ablation_seeds=2"])
     _, commands, threads = planned(tmp_path / "run", capfd, settings, cores=4, gpus=0)
-    assert threads["03_inception_v3.features.0-of-1"] == 4, "a base keeps all of them busy"
     assert threads["03_inception_v3.seed.0"] == 1
-    for shared in ("04_xception", "07_patch_size_study.setting.0"):
+    bank = "03_inception_v3.features.0-of-1"
+    for shared in (bank, "04_xception", "07_patch_size_study.setting.0"):
         assert threads[shared] == 2, shared
     assert "--threads 4" in commands["07_patch_size_study.setting.0"], "when nobody else does"
     settings = settle("demo", None, None, ["seeds=2", "engine=streaming"])
     _, _, threads = planned(tmp_path / "streamed", capfd, settings, cores=4, gpus=0)
-    assert threads["03_inception_v3.seed.0"] == 4
+    assert threads["03_inception_v3.seed.0"] == 4, "base and head in one step take all"
 
 
 def test_gpus_share_the_cores_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,9 @@ from scipy import stats
 from boneage_lib.data.cohort import COLUMNS, SPLITS
 from boneage_lib.errors import InputError
 
+#: Of train, validation and test in a synthetic cohort.
+SHARES = (0.6, 0.15, 0.25)
+
 
 def load_histogram() -> pd.DataFrame:
     """How many radiographs of the RSNA Pediatric Bone Age Challenge 2017 have which age and sex.
@@ -124,7 +127,7 @@ def _mean_row(split: str, sex: str, n: int, mean: float, half: float) -> dict[st
 
 
 def draw_labels(
-    n: int, seed: int = 0, fractions: tuple[float, float, float] = (0.6, 0.15, 0.25)
+    n: int, seed: int = 0, fractions: tuple[float, float, float] = SHARES
 ) -> pd.DataFrame:
     """Draw the labels of a synthetic cohort from RSNA's histogram.
 
@@ -149,7 +152,7 @@ def draw_labels(
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise InputError(
             f"Found fractions={fractions}; expected three shares above 0 that add up to 1, for "
-            "train, validation and test. Change them, for example to (0.6, 0.15, 0.25)."
+            f"train, validation and test. Change them, for example to {SHARES}."
         )
     rng = np.random.default_rng(seed)
     sizes = [max(1, round(n * fraction)) for fraction in fractions[1:]]

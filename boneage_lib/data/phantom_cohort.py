@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from boneage_lib.data.cohort import Cohort
-from boneage_lib.data.histogram import draw_labels
+from boneage_lib.data.histogram import SHARES, draw_labels
 from boneage_lib.data.journal import CohortWriter
 from boneage_lib.data.phantom import check_settings, draw_radiograph
 from boneage_lib.data.skeleton import CENTRE_NOISE_MONTHS, MATURITY_NOISE_MONTHS
@@ -36,6 +36,11 @@ def check_phantoms(
     check_settings(size, maturity_noise_months, variation)
     if seed < 0:
         raise InputError(f"Found seed={seed}; expected 0 or more. Choose another --seed.")
+
+
+def phantoms_for(training: int) -> int:
+    """How many synthetic radiographs give ``training`` to train on, among those of all splits."""
+    return round(training / SHARES[0])
 
 
 def write_phantoms(

@@ -8,6 +8,8 @@ from boneage_lib.errors import InputError
 
 #: Table 5: (patches a radiograph, side in pixels) at 500 × 500.
 TABLE_5 = ((3, 224), (9, 128), (36, 64), (150, 32))
+#: The least side that ResNet50 takes, pixels.
+SMALLEST_PATCH = 32
 
 
 def random_corners(
@@ -70,14 +72,28 @@ def pixel_budget(count: int, patch_size: int, image_size: int = 500) -> tuple[in
     return pixels, pixels / image_size**2
 
 
-def scaled_patch(patch_size: int, image_size: int, minimum: int = 32) -> int:
+def scaled_patch(patch_size: int, image_size: int) -> int:
     """A patch of 500-pixel radiographs at another image size: the same share of the hand.
 
-    Sides below ``minimum`` (ResNet50's) become ``minimum``; the pixel budget then grows.
+    Sides below ResNet50's least become that; the pixel budget then grows.
     """
-    return max(round(patch_size * image_size / 500), minimum)
+    return max(round(patch_size * image_size / 500), SMALLEST_PATCH)
 
 
 def table_5_at(image_size: int) -> tuple[tuple[int, int], ...]:
-    """Table 5's settings, (patches, side in pixels), at another image size; see `scaled_patch`."""
-    return tuple((count, scaled_patch(side, image_size)) for count, side in TABLE_5)
+    """Table 5's settings, (patches, side in pixels), at another image size.
+
+    Patches keep their share of the hand. Those that would be smaller than ResNet50 takes get the
+    least side that it takes, and so few of them that the pixel budget stays; such a setting is left
+    out where the one before has hardly larger ones.
+    """
+    settings: list[tuple[int, int]] = []
+    for count, side in TABLE_5:
+        scaled = scaled_patch(side, image_size)
+        if side * image_size / 500 < scaled - 0.5:  # more than rounding
+            if settings and settings[-1][1] < 1.1 * scaled:
+                continue
+            budget = pixel_budget(count, side)[1]
+            count = max(1, round(budget * image_size**2 / scaled**2))
+        settings.append((count, scaled))
+    return tuple(settings)

@@ -67,7 +67,7 @@ def _losses(run_results: Results) -> Claim:
         half = {
             "measured": "; ".join(f"{_named(s)}: {loss:.3f}" for s, loss in losses.items())
             + " z²"
-            + ("" if rank is None else f"; rank correlation {rank:+.2f}"),
+            + ("" if rank is None else f"; rank correlation {rank:+z.2f}"),
             "value": values[-1] - values[0],
             "interval": None,
             "verdict": Verdict.CONFIRMED

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from boneage_lib.errors import InputError
-from boneage_lib.inputs import TABLE_5, table_5_at
+from boneage_lib.inputs import table_5_at
 from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, check, parameters_of, plan_of
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.run import NOTEBOOK_OF, Run
@@ -152,15 +152,16 @@ def trains_only_a_head(name: str, settings: dict[str, Any]) -> bool:
     return parameters["engine"] == "bank" and not own_features
 
 
-def keeps_a_base_busy(name: str, settings: dict[str, Any]) -> bool:
-    """True for a job in which the base runs from first to last.
+def keeps_all_cores_busy(name: str, settings: dict[str, Any]) -> bool:
+    """True for a job that leaves no core idle: base and head in one step, from first to last.
+
+    What fills a bank waits for views and for the disk; another job fills those gaps.
 
     Args:
         name: of the job, see `work`.
         settings: of the run.
     """
-    notebook, kind, *_ = name.split(".")
-    return kind == "features" or parameters_of(notebook, settings).get("engine") == "streaming"
+    return parameters_of(name.split(".")[0], settings).get("engine") == "streaming"
 
 
 def urgency(name: str) -> int:
@@ -223,4 +224,5 @@ def job_names(settings: dict[str, Any], parts: int) -> dict[str, list[str]]:
             needed = [job for job in jobs if job.startswith(f"{notebook}.features.")]
         jobs |= {f"{notebook}.seed.{k}": needed for k in range(parameters["seeds"])}
         jobs |= {f"{notebook}.arm.{own}": needed for own in own_arms(notebook, parameters)}
-    return jobs | {f"{PATCH_STUDY}.setting.{k}": [] for k in range(len(TABLE_5))}
+    sizes = table_5_at(settings["cohort"]["size"])
+    return jobs | {f"{PATCH_STUDY}.setting.{k}": [] for k in range(len(sizes))}

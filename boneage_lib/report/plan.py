@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boneage_lib.data import Cohort
-from boneage_lib.data.phantom_cohort import check_phantoms
+from boneage_lib.data.phantom_cohort import check_phantoms, phantoms_for
 from boneage_lib.inputs import table_5_at
 from boneage_lib.report.profile import notebook_parameters
 from boneage_lib.report.reached import NONE
@@ -104,15 +104,16 @@ def trainings_of(settings: dict[str, Any], cohort: Cohort) -> Iterator[Trainings
         yield Trainings("resnet50_patches", of_seeds(own, plan.seeds), only)
 
 
-def check_beyond(settings: dict[str, Any], size: int) -> None:
+def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
     """Raise InputError for steps, sizes or settings of the last notebook that cannot be.
 
     Args:
         settings: of the run.
-        size: side of its radiographs, pixels.
+        cohort: its radiographs.
     """
-    from boneage_lib.training.data_size import as_sizes
+    from boneage_lib.training.data_size import as_sizes, some_of_train
     from boneage_lib.training.ladder import rungs_named
+    from boneage_lib.training.settings import check_whole_number
     from boneage_lib.training.tuning import Tuning
 
     parameters = parameters_of(BEYOND, settings)
@@ -121,7 +122,12 @@ def check_beyond(settings: dict[str, Any], size: int) -> None:
         return
     rungs_named(parameters["rungs"])
     if parameters["pretraining"]:
-        check_phantoms(parameters["pretraining"], size, parameters["seed"])
+        n = phantoms_for(parameters["pretraining"])
+        check_phantoms(n, cohort.size, parameters["seed"])
+    for name, least in (("few", 0), ("longer", 0), ("members", 1)):
+        check_whole_number(name, parameters[name], least)
+    if parameters["few"]:
+        some_of_train(cohort, parameters["few"])
     Tuning(
         network=parameters["network"],
         epochs=parameters["step_epochs"],
@@ -149,7 +155,7 @@ def check(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
     from boneage_lib.training.shards import Pair, pairs_there
 
     cohort, weights = run.cohort(), settings["weights"]
-    check_beyond(settings, cohort.size)
+    check_beyond(settings, cohort)
     shapes: dict[tuple[str, int], tuple[int, ...]] = {}  # by base and side: slow to find out
     views: dict[str, set[Pair]] = {}
     bytes_a_view: dict[str, int] = {}

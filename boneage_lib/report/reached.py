@@ -21,17 +21,12 @@ class Reached:
     Attributes:
         found: a result file's content; None where neither has one.
         of: the kept study that it is from; empty for this run's own.
-        setting: with which this run leaves it out.
+        absent: a sentence in place of what is not there.
     """
 
     found: dict[str, Any] | None
     of: str
-    setting: str
-
-    @property
-    def absent(self) -> str:
-        """A sentence in place of what is not there."""
-        return f"Left out of this run (`{self.setting}`), and {NOT_MEASURED} by a kept study."
+    absent: str
 
     @property
     def on(self) -> str:
@@ -44,8 +39,11 @@ def reach(
     rungs: str,
     study: str,
     weights: str | Path | None,
-    pretraining: int,
-    longer: int,
+    pretraining: int = 0,
+    few: int = 0,
+    longer: int = 0,
+    members: int = 1,
+    judged: bool = True,
     **first: Any,
 ) -> Reached:
     """Climb the ladder and judge it, or read the kept study's.
@@ -56,20 +54,27 @@ def reach(
             deletes what an earlier run left in the folder.
         study: a folder below ``results/``.
         weights: see `boneage_lib.bases.find_weights`.
-        pretraining: see `boneage_lib.report.beyond.climb`, also for ``longer``.
+        pretraining: see `boneage_lib.report.beyond.climb`, also for the next three.
+        few: see there.
         longer: see there.
+        members: see there.
+        judged: whether the test radiographs are asked about in the end. False leaves them alone
+            while settings may still be changed for what validation says.
         first: settings of `boneage_lib.training.tuning.Tuning` that all steps begin with.
     """
-    setting = f'rungs = "{NONE}"'
     if rungs.strip() == NONE:
-        return _kept(run, study, "beyond.json", setting)
-    from boneage_lib.report.beyond import climb, judge
+        return _kept(run, study, "beyond.json", f'rungs = "{NONE}"')
+    from boneage_lib.report.beyond import climb
+    from boneage_lib.report.judgment import judge
     from boneage_lib.training.ladder import rungs_named
     from boneage_lib.training.tuning import Tuning
 
-    cohort, tuning = run.cohort(), Tuning(**first)
-    ladder = climb(run, cohort, tuning, rungs_named(rungs), weights, pretraining, longer)
-    return Reached(judge(run, cohort, ladder, weights), "", setting)
+    cohort, tuning, steps = run.cohort(), Tuning(**first), rungs_named(rungs)
+    ladder = climb(run, cohort, tuning, steps, weights, pretraining, few, longer, members)
+    if judged:
+        return Reached(judge(run, cohort, ladder, weights), "", "")
+    (run.results / "beyond.json").unlink(missing_ok=True)  # of an earlier run
+    return Reached(None, "", "The test radiographs are not asked about yet (`judged = False`).")
 
 
 def on_some(
@@ -79,6 +84,7 @@ def on_some(
     weights: str | Path | None,
     network: str,
     seeds: int,
+    keep_maps: bool = False,
     **settings: Any,
 ) -> Reached:
     """Train a network, its base frozen, on ever fewer radiographs, or read the kept study's.
@@ -93,11 +99,11 @@ def on_some(
         weights: see there.
         network: a key of `boneage_lib.networks.NETWORKS`.
         seeds: trainings of each size.
+        keep_maps: whether the run's own bank of this network keeps maps, which is then used.
         settings: of `boneage_lib.training.Settings`.
     """
-    setting = 'sizes = ""'
     if not sizes.strip():
-        return _kept(run, study, "data_size.json", setting)
+        return _kept(run, study, "data_size.json", 'sizes = ""')
     from boneage_lib.report.results import describe_data
     from boneage_lib.training import Settings
     from boneage_lib.training.data_size import as_sizes, summarized, train_on_some
@@ -112,6 +118,7 @@ def on_some(
         run.bank,
         weights,
         run.checkpoints,
+        keep_maps,
     )
     found = {
         "data": describe_data(cohort, weights),
@@ -119,11 +126,12 @@ def on_some(
         "sizes": summarized(table).to_dict("records"),
     }
     run.write_json("data_size.json", found)
-    return Reached(found, "", setting)
+    return Reached(found, "", "")
 
 
 def _kept(run: Run, study: str, name: str, setting: str) -> Reached:
     """What a study keeps; what an earlier run left in the folder would pass for this one's."""
     (run.results / name).unlink(missing_ok=True)
     kept = project_root() / "results" / study / name
-    return Reached(json.loads(kept.read_text()) if kept.is_file() else None, study, setting)
+    absent = f"Left out of this run (`{setting}`), and {NOT_MEASURED} by a kept study."
+    return Reached(json.loads(kept.read_text()) if kept.is_file() else None, study, absent)

@@ -33,6 +33,7 @@ KEPT_WHERE_MADE = (
     "ablations/resampling.json",
     "ablations/input_form.json",
     "beyond.json",
+    "timing/beyond.json",
     "data_size.json",
 )
 KEPT = (
@@ -129,6 +130,10 @@ def keep_study(run: Run, study: str) -> Path:
         without_labels.parent.mkdir(exist_ok=True)
         table = pd.read_csv(file)[["id", "split", "predicted_months"]]
         table.to_csv(without_labels, index=False)
+    for file in run.histories.glob("beyond/*.csv"):
+        kept_history = folder / "histories" / file.relative_to(run.histories)
+        kept_history.parent.mkdir(exist_ok=True)
+        kept_history.write_text(file.read_text())
     record = json.loads(run.provenance_file.read_text())
     record["profile"] = {
         key: value for key, value in record["profile"].items() if key not in ("weights",)

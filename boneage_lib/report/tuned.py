@@ -14,8 +14,13 @@ from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.data.whole_files import written_whole
 from boneage_lib.report.models import written_by_keras
 from boneage_lib.report.run import Run, sha256_of
-from boneage_lib.training.digests import FINETUNING_CODE, digest_of_code
-from boneage_lib.training.finetune import Tuned
+from boneage_lib.training.digests import (
+    FINETUNING_CODE,
+    PHANTOM_CODE,
+    digest_of_arrays,
+    digest_of_code,
+)
+from boneage_lib.training.finetune import Tuned, draw_tuning
 from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.tuning import Tuning
 from boneage_lib.training.whole_networks import whole_network
@@ -32,8 +37,11 @@ def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
         cohort: it is trained on.
         weights: that it begins with, see `boneage_lib.bases.describe_weights`.
     """
-    code, keras_used = digest_of_code(FINETUNING_CODE), describe_keras()
-    parts = [tuning.as_dict(), weights, cohort.checksum, code, keras_used]
+    drawn = digest_of_arrays(draw_tuning(cohort, tuning))
+    code = [digest_of_code(FINETUNING_CODE)]
+    if tuning.pretraining:
+        code.append(digest_of_code(PHANTOM_CODE))
+    parts = [tuning.as_dict(), weights, cohort.checksum, drawn, code, describe_keras()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,9 @@ def train_on_some(
 ) -> pd.DataFrame:
     """Train a network on so many radiographs each, the smaller sets within the larger ones.
 
+    Where ``settings`` limit the views of a radiograph, each of fewer gets as many more, so that
+    every size makes the same number of updates on about the same number of different views.
+
     Args:
         name: a key of `NETWORKS`.
         cohort: with all three splits.
@@ -78,7 +82,7 @@ def train_on_some(
         for trained in train_seeds(
             name,
             smaller,
-            settings,
+            replace(settings, views=math.ceil(settings.views * everyone / n)),
             seeds,
             bank_folder,
             weights,

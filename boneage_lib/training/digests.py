@@ -20,6 +20,22 @@ FINETUNING_CODE = (
         for name in ("adam", "datasets", "finetune", "fitting", "tuning", "whole_networks")
     ),
 )
+#: What draws synthetic radiographs.
+PHANTOM_CODE = tuple(
+    f"data/{name}.py"
+    for name in (
+        "anatomy",
+        "exposure",
+        "histogram",
+        "maturity",
+        "phantom",
+        "phantom_cohort",
+        "projection",
+        "skeleton",
+        "soft_tissue",
+        "solids",
+    )
+)
 #: What a view's features come from: drawing it, and the base that looks at it.
 FEATURE_CODE = (
     "inputs/*.py",

@@ -32,10 +32,10 @@ class Rung:
 RUNGS = {
     rung.name: rung
     for rung in (
-        Rung(PAPER, "the paper's recipe", {}, "where the paper stands: a frozen base"),
+        Rung(PAPER, "the paper's recipe, shortened", {}, "where the paper stands: a frozen base"),
         Rung(
             "unfrozen",
-            "the base trained too, at a tenth of the rate",
+            "the base trained too, all at 1e-4",
             {"base": "trained", "learning_rate": 1e-4},
             "ImageNet's features know no bones",
         ),
@@ -92,6 +92,12 @@ RUNGS = {
             "batch-norm trained, too, on statistics of radiographs",
             {"batch_norm": "trained"},
             "ImageNet's are those of color photographs",
+        ),
+        Rung(
+            "enlarged",
+            "radiographs enlarged by half for the base",
+            {"enlarge": 1.5},
+            "the base was trained on pictures three times as wide",
         ),
         Rung(
             "equalized",

@@ -46,6 +46,7 @@ class Tuning:
             age bin and sex; or ``"natural"``, each equally often.
         augmentation: a key of `AUGMENTATIONS`.
         equalize: bring the contrast to a common measure, see `boneage_lib.inputs.equalized`.
+        enlarge: how many times as wide the base sees radiographs as they are kept, 1 or more.
         pretraining: synthetic radiographs that the network is trained on first, in the same way;
             0: none.
         dropout: see `boneage_lib.networks.build_head`.
@@ -68,6 +69,7 @@ class Tuning:
     sampling: str = "resampled"
     augmentation: str = "paper"
     equalize: bool = False
+    enlarge: float = 1.0
     pretraining: int = 0
     dropout: float = 0.2
     precision: str = "float32"
@@ -106,6 +108,9 @@ class Tuning:
                     f"Found {name}={value!r}; expected a number {'above' if above else 'from'} 0 "
                     f"and {'at most' if name == 'base_rate' else 'below'} {below:g}."
                 )
+        wide = self.enlarge
+        if isinstance(wide, bool) or not isinstance(wide, int | float) or not 1 <= wide <= 8:
+            raise InputError(f"Found enlarge={wide!r}; expected a number from 1 to 8.")
         if self.warm_up and self.schedule == "constant":
             raise InputError(
                 f"Found warm_up={self.warm_up} with a constant rate; expected schedule='cosine', "

@@ -14,6 +14,10 @@ from boneage_lib.networks import as_expected, build_head, frozen_backbone, netwo
 from boneage_lib.training.adam import adam
 from boneage_lib.training.tuning import Tuning
 
+#: Of the running statistics that a trained batch-norm gathers: Keras' 0.99 would still hold much of
+#: ImageNet's after a few hundred steps.
+MOMENTUM = 0.9
+
 
 def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> keras.Model:
     """Base and head in one, to be trained as ``tuning`` says.
@@ -29,16 +33,21 @@ def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> kera
     """
     spec = network(tuning.network)
     policy = "mixed_bfloat16" if tuning.precision == "bfloat16" else "float32"
-    base = frozen_backbone(spec.backbone, size, weights, tuning.seed, policy)
+    seen = round(size * tuning.enlarge)
+    base = frozen_backbone(spec.backbone, seen, weights, tuning.seed, policy)
     base.trainable = tuning.base == "trained"
-    if tuning.batch_norm == "frozen":
-        # Only so: a call's ``training=False`` gives way to the whole network's ``training=True``.
-        for layer in base.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # A call's ``training=False`` gives way to the whole network's ``training=True``: only
+            # so is it frozen.
+            layer.trainable &= tuning.batch_norm == "trained"
+            layer.momentum = MOMENTUM
     grey = keras.Input((size, size), dtype="uint8", name="grey")
     female = keras.Input((1,), name="female")
-    rgb = ops.repeat(ops.cast(grey, "float32")[..., None] / 127.5 - 1.0, 3, axis=-1)
+    scaled = ops.cast(grey, "float32")[..., None] / 127.5 - 1.0
+    if seen != size:
+        scaled = ops.image.resize(scaled, (seen, seen), data_format="channels_last")
+    rgb = ops.repeat(scaled, 3, axis=-1)
     maps = base(as_expected(rgb, BASES[spec.backbone].input_form))
     maps = ops.cast(maps, "float32")
     features = ops.mean(maps, axis=(1, 2)) if spec.pooled else maps

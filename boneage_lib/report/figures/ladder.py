@@ -14,9 +14,9 @@ def ladder(found: dict[str, Any]) -> Figure:
     """Error on test after each step, filled where validation kept the step, hollow elsewhere.
 
     Args:
-        found: see `boneage_lib.report.beyond.judge`.
+        found: see `boneage_lib.report.judgment.judge`.
     """
-    steps = found["steps"]
+    steps = [step for step in found["steps"] if not step["aside"]]
     figure = Figure(figsize=(WIDTH, 1.4 + 0.5 * len(steps)))
     axes = figure.add_subplot()
     color = color_of(found["network"])

@@ -10,7 +10,7 @@ from boneage_lib.report.tables.ensembles import (
     seeds,
 )
 from boneage_lib.report.tables.groups import errors_by_group
-from boneage_lib.report.tables.ladder import coverage, ladder
+from boneage_lib.report.tables.ladder import coverage, ladder, pretraining
 from boneage_lib.report.tables.networks import (
     against_constant,
     agreement,
@@ -36,9 +36,9 @@ __all__ = [
     "by_condition",
     "changed_radiographs",
     "configurations",
+    "count_parameters",
     "coverage",
     "data_size",
-    "count_parameters",
     "ensembles",
     "errors_by_group",
     "fair_patch_study",
@@ -49,6 +49,7 @@ __all__ = [
     "parameter_table",
     "patch_study",
     "patches_at_test",
+    "pretraining",
     "saliency",
     "scores_row",
     "seeds",

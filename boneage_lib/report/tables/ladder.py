@@ -14,19 +14,15 @@ def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
     """The steps of the ladder in words, in the order in which they were tried.
 
     Args:
-        found: see `boneage_lib.report.beyond.judge`; None gives an empty table.
+        found: see `boneage_lib.report.judgment.judge`; None gives an empty table.
     """
     if found is None:
         return pd.DataFrame()
     titles = {step["name"]: step["title"] for step in found["steps"]}
     rows = []
     for step in found["steps"]:
-        less = "—"
-        if step["less"] is not None:
-            less = signed(step["less"]["difference_months"], 2)
-            if step["less"]["difference_months_ci"] is not None:
-                low, high = (signed(x, 2) for x in step["less"]["difference_months_ci"])
-                less += f" ({low} to {high})"
+        if step["aside"]:
+            continue
         rows.append(
             {
                 "step": step["title"],
@@ -34,18 +30,52 @@ def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
                 "validation error": f"{step['validation_mae_months']:.2f}",
                 "kept": "yes" if step["kept"] else "no",
                 "test error": with_interval(step["test"], "mae_months", 2),
-                "less what it was added to": less,
+                "less what it was added to": _less(step),
             }
         )
     return pd.DataFrame(rows).set_index("step")
+
+
+def pretraining(found: dict[str, Any] | None) -> pd.DataFrame:
+    """Steps that began with synthetic radiographs beside those that did not.
+
+    Args:
+        found: see `boneage_lib.report.judgment.judge`; None, or one without such steps, gives an
+            empty table.
+    """
+    if found is None:
+        return pd.DataFrame()
+    by_name = {step["name"]: step for step in found["steps"]}
+    rows = [
+        {
+            "training radiographs": f"{step['n_train']:,}",
+            "real alone": with_interval(by_name[step["added_to"]]["test"], "mae_months", 2),
+            "synthetic first": with_interval(step["test"], "mae_months", 2),
+            "difference": _less(step),
+        }
+        for name, step in by_name.items()
+        if name in ("pretrained", "few_pretrained")
+    ]
+    return pd.DataFrame(rows).set_index("training radiographs") if rows else pd.DataFrame()
+
+
+def _less(step: dict[str, Any]) -> str:
+    """The paired difference of a step to what it was added to, in words."""
+    if step["less"] is None:
+        return "—"
+    less = signed(step["less"]["difference_months"], 2)
+    if step["less"]["difference_months_ci"] is None:
+        return less
+    low, high = (signed(x, 2) for x in step["less"]["difference_months_ci"])
+    return f"{less} ({low} to {high})"
 
 
 def coverage(found: dict[str, Any] | None) -> pd.DataFrame:
     """How often intervals of the best step held the reference age, in percent.
 
     Args:
-        found: see `boneage_lib.report.beyond.judge`; None, or one without intervals, gives an empty
-            table.
+        found: see `boneage_lib.report.judgment.judge`; None, or one without intervals, gives an
+            empty table.
     """
     if found is None or not found["intervals"]["groups"]:
         return pd.DataFrame()
