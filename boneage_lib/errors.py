@@ -5,6 +5,10 @@ class InputError(ValueError):
     """What was found, what was expected and what to do, in a sentence a user can act on."""
 
 
+class Diverged(InputError):
+    """A training's loss became infinite or not a number."""
+
+
 def printable(text: str) -> str:
     """Text from a file as a terminal may show it: what steers a terminal is written out.
 

@@ -37,8 +37,8 @@ seed = 0
 seeds = 1  # trainings, counted up from the seed; 5 on real radiographs
 engine = "bank"  # or streaming, as the paper trains: same result, the base runs every epoch
 # A closer look
-robustness_radiographs = 6  # test radiographs that are changed on purpose; 0 takes all
-saliency_radiographs = 12  # test radiographs whose saliency is averaged; 0 takes all
+robustness_radiographs = 4  # test radiographs that are changed on purpose; 0 takes all
+saliency_radiographs = 8  # test radiographs whose saliency is averaged; 0 takes all
 saliency_cases = 1  # radiographs shown singly, worst errors first
 
 # %%

@@ -20,8 +20,8 @@
 # `results/patch_losses.csv` (as printed), `results/patch_size_fair.csv` and
 # `results/patch_sizes.json` (fair), and what each setting took in
 # `results/timing/patch_size_study.json`.
-# **Costs** four passes of the base over the patches of every training radiograph, some 60 % of its
-# pixels each: about a minute in the demo, some minutes at 500 px on two cores. The fair version
+# **Costs** a pass of the base for every setting over the patches of every training radiograph, some
+# 60 % of its pixels each: about a minute in the demo, some minutes at 500 px on two cores. The fair version
 # trains its heads on the same features, some seconds each.
 
 # %% tags=["parameters"]
@@ -63,8 +63,8 @@ printed, fair_by_seed, sizes = keep_patch_study(run, study, curves, fair)
 # %% [markdown]
 # ## As printed
 #
-# A step sees all patches of its radiographs: of the largest a few, of the smallest fifty times as
-# many. With the size of a patch, then, changes how many a step averages over, and the loss of
+# A step sees all patches of its radiographs: of the largest a few, of the smallest many more, fifty
+# times as many at 500 pixels. With the size of a patch, then, changes how many a step averages over, and the loss of
 # single small patches says little of a radiograph whose answer is averaged over many of them.
 
 # %% tags=["nbval-ignore-output"]

@@ -31,13 +31,13 @@ pretraining = 0  # synthetic radiographs of a step that begins with them; 0: no 
 few = 0  # real radiographs that the best recipe gets alone, with and without these first; 0: not
 longer = 0  # epochs, of all training radiographs, of a last training; 0: no such step
 members = 1  # trainings of the best recipe whose answers a last step averages; 1: no such step
-judged = True  # False leaves test alone while settings may change for what validation says
-precision = "float32"  # or bfloat16, of the base in training
+judged = True  # False: the ladder leaves test alone while validation may still change settings
+precision = "float32"  # or bfloat16, of the base
 sizes = ""  # numbers of training radiographs to try with a frozen base, with commas between
 seeds = 1  # trainings of each of these; 5 on real radiographs
 draws_per_cell = 100  # of these, from each age bin × sex; 500 on real radiographs
 views = 1  # of these, as in 04_xception, whose features are used
-keep_maps = True  # as there
+keep_maps = True  # as there, or its features are computed again
 seed = 0
 kept_study = "rsna-100px"  # folder below results/
 
@@ -95,14 +95,15 @@ figures.ladder(reached.found) if reached.found else None
 #
 # The same recipe, begun from ImageNet's weights or from those after as many epochs on synthetic
 # radiographs, whose age, sex and anatomy are known exactly; with all real training radiographs and
-# with few. The synthetic ones come on top: whoever begins with them makes twice as many updates.
+# with few. The synthetic ones come on top: a network that begins with them makes twice as many
+# updates, and every network as many on real radiographs, however few these are.
 
 # %% tags=["nbval-ignore-output"]
 show(
     tables.pretraining(reached.found),
     f"Mean absolute errors on test (months) without and with synthetic radiographs first, of "
     f"{reached.on}, with 95 % intervals, and their paired difference.",
-    absent=reached.absent,
+    absent=reached.absent or "Not tried (`pretraining = 0`).",
     of=reached.of,
 )
 
@@ -118,7 +119,7 @@ show(
     tables.coverage(reached.found),
     "Share of test radiographs whose reference age lies in the 90 % interval about the best step's "
     "answer, with Clopper and Pearson's 95 % interval of the share.",
-    absent=reached.absent,
+    absent=reached.absent or "Too few validation radiographs for such an interval.",
     of=reached.of,
 )
 

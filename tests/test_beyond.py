@@ -13,21 +13,28 @@ import pytest
 from tiny import tiny_base, tiny_cohort
 
 from boneage_lib.data import Cohort
-from boneage_lib.errors import InputError
+from boneage_lib.errors import Diverged, InputError
+from boneage_lib.evaluation.correction import cross_fitted
 from boneage_lib.inputs import AS_IT_IS, TURNED
-from boneage_lib.report import Run, beyond, figures, judgment, reached, tables
-from boneage_lib.report.beyond import climb
-from boneage_lib.report.judgment import judge
+from boneage_lib.report import Run, figures, reached, tables
+from boneage_lib.report.ladder import climb as climbing
+from boneage_lib.report.ladder import judge as judging
+from boneage_lib.report.ladder.climb import climb
+from boneage_lib.report.ladder.files import PHANTOMS, weights_file
+from boneage_lib.report.ladder.judge import judge
+from boneage_lib.report.ladder.kept import key_of, open_tuned
+from boneage_lib.report.ladder.step import Ladder
 from boneage_lib.report.reached import reach
-from boneage_lib.report.taken import Ladder, cross_fitted
-from boneage_lib.report.tuned import open_tuned
 from boneage_lib.training import finetune, whole_networks
+from boneage_lib.training.data_size import some_of_train
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
 FIRST = Tuning(epochs=2, epoch_draws=24, learning_rate=0.01)
+#: A step of every kind.
+ALL = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,34 +69,11 @@ def test_each_step_is_added_to_the_best_before_it(climbed: tuple[Run, Ladder]) -
     assert best.mae_months == min(step.mae_months for step in ladder.steps)
 
 
-def test_no_answer_to_a_test_radiograph_is_there_before_all_steps_are_taken(
-    climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, ladder = climbed
-    asked: list[np.ndarray] = []
-    answers = finetune.answers
-
-    def listen(tuned: Any, cohort: Cohort, rows: np.ndarray, *more: Any) -> np.ndarray:
-        asked.append(rows)
-        return answers(tuned, cohort, rows, *more)
-
-    for module in (beyond, judgment):
-        monkeypatch.setattr(module, "answers", listen)
-    other = Run(run.folder.with_name("listened"))
-    again = climb(other, cohort, FIRST, rungs_named("unfrozen"), None, verbose=False)
-    seen = set(np.concatenate(asked).tolist())
-    assert seen == set(cohort.rows("validation").tolist())
-    assert not list(other.predictions.rglob("*.csv"))
-    judge(other, cohort, again, None)
-    assert set(np.concatenate(asked).tolist()) > seen
-    assert len(list(other.predictions.rglob("*.csv"))) == len(again.steps)
-
-
 def test_what_was_trained_is_found_again(
     climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, ladder = climbed
-    monkeypatch.setattr(beyond, "tune", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(climbing, "tune", lambda *_, **__: pytest.fail("trained again"))
     again = climb(run, cohort, FIRST, rungs_named("unfrozen, absolute"), None, verbose=False)
     for one, two in zip(ladder.steps, again.steps, strict=True):
         np.testing.assert_array_equal(one.validation_months, two.validation_months)
@@ -114,7 +98,7 @@ def test_what_is_stale_or_damaged_is_trained_again(
         trained.append(tuning)
         raise InputError("stop here")
 
-    monkeypatch.setattr(beyond, "tune", stop)
+    monkeypatch.setattr(climbing, "tune", stop)
     with pytest.raises(InputError, match="stop here"):
         climb(run, cohort, first, [], None, verbose=False)
     assert trained == [first]
@@ -159,8 +143,7 @@ def test_a_network_opened_again_answers_as_it_did(
 def with_all(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Ladder]:
     """A ladder with every kind of step."""
     run = Run(tmp_path_factory.mktemp("all"))
-    more = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
-    return run, climb(run, cohort, FIRST, [], None, **more, verbose=False)
+    return run, climb(run, cohort, FIRST, [], None, **ALL, verbose=False)
 
 
 def test_synthetic_radiographs_come_first_where_asked(with_all: tuple[Run, Ladder]) -> None:
@@ -179,8 +162,63 @@ def test_synthetic_radiographs_come_first_where_asked(with_all: tuple[Run, Ladde
     assert steps["pretrained"].tuning.pretraining == 12
     assert steps["longer"].tuning.epoch_draws == 0
     assert len(run.read_table("histories/beyond/longer.csv", "")) == 3
-    phantoms = Cohort.open(run.folder / "phantoms")
+    phantoms = Cohort.open(run.folder / PHANTOMS)
     assert phantoms.synthetic and len(phantoms.rows("train")) == 12
+    # On few radiographs and on none but synthetic ones as many draws as on all.
+    assert steps["few"].tuning.epoch_draws == steps["few_pretrained"].tuning.epoch_draws == 24
+    assert len(run.read_table(f"histories/beyond/{PHANTOMS}.csv", "")) == 2
+    assert weights_file(run, PHANTOMS).is_file()
+
+
+def test_synthetic_radiographs_are_seen_once_for_all_steps(
+    with_all: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ladder = with_all
+    tuned: list[Cohort] = []
+
+    def stop(cohort: Cohort, *_: Any, **__: Any) -> None:
+        tuned.append(cohort)
+        raise InputError("stop here")
+
+    monkeypatch.setattr(climbing, "tune", stop)
+    weights_file(run, "few_pretrained").rename(run.folder / "moved")
+    with pytest.raises(InputError, match="stop here"):
+        climb(run, cohort, FIRST, [], None, **ALL, verbose=False)
+    (run.folder / "moved").rename(weights_file(run, "few_pretrained"))
+    assert [len(one.rows("train")) for one in tuned] == [16], "nothing on synthetic ones"
+    weights = {"kind": "random"}
+    keys = [key_of(FIRST, some, weights) for some in (cohort, some_of_train(cohort, 16))]
+    assert keys[0] != keys[1], "other draws are another training"
+
+
+def test_test_radiographs_choose_nothing(
+    with_all: tuple[Run, Ladder], cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other test radiographs, of other ages, every step comes out the same."""
+    _, ladder = with_all
+    test, images, labels = cohort.rows("test"), cohort.images.copy(), cohort.labels.copy()
+    images[test] = 255 - images[test]
+    labels.loc[labels.index[test], "boneage_months"] = 7.0
+    other = replace(cohort, images=images, labels=labels)
+    asked: list[np.ndarray] = []
+    answers = finetune.answers
+
+    def listen(tuned: Any, cohort: Cohort, rows: np.ndarray, *more: Any) -> np.ndarray:
+        asked.append(rows)
+        return answers(tuned, cohort, rows, *more)
+
+    for module in (climbing, judging):
+        monkeypatch.setattr(module, "answers", listen)
+    run = Run(tmp_path)
+    again = climb(run, other, FIRST, [], None, **ALL, verbose=False)
+    assert not set(np.concatenate(asked).tolist()) & set(test.tolist())
+    assert not list(run.predictions.rglob("*.csv"))
+    assert [step.name for step in again.steps] == [step.name for step in ladder.steps]
+    assert again.best.name == ladder.best.name
+    for one, two in zip(ladder.steps, again.steps, strict=True):
+        np.testing.assert_array_equal(one.validation_months, two.validation_months)
+    judge(run, other, again, None)
+    assert len(list(run.predictions.rglob("*.csv"))) == len(again.steps)
 
 
 def test_several_trainings_answer_together(with_all: tuple[Run, Ladder], cohort: Cohort) -> None:
@@ -214,14 +252,14 @@ def test_few_radiographs_stand_beside_the_ladder(
     assert len(figures.ladder(found).axes[0].containers) == len(ladder.steps) - 2
 
 
-def test_a_training_that_fails_says_of_which_step(
+def test_a_training_that_diverges_says_of_which_step(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverge(*_: Any, **__: Any) -> None:
-        raise InputError("The loss is no longer a number.")
+        raise Diverged("The loss is no longer a number.")
 
-    monkeypatch.setattr(beyond, "tune", diverge)
-    with pytest.raises(InputError, match="no longer a number.*the step 'paper'.*left out"):
+    monkeypatch.setattr(climbing, "tune", diverge)
+    with pytest.raises(Diverged, match="no longer a number.*the step 'paper' of the ladder"):
         climb(Run(tmp_path), cohort, FIRST, [], None, verbose=False)
 
 
@@ -230,12 +268,13 @@ def test_test_is_left_alone_until_a_run_says_so(
 ) -> None:
     run = Run(tmp_path)
     run.write_json("beyond.json", {"of": "an earlier run"})
+    answer = run.write_table("predictions/beyond/longer.csv", cohort.labels)
     monkeypatch.setattr(Run, "cohort", lambda self: cohort)
-    monkeypatch.setattr(judgment, "answers", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(judging, "answers", lambda *_: pytest.fail("asked"))
     first = {"epochs": 1, "epoch_draws": 16, "learning_rate": 0.01}
     found = reach(run, "paper", "study", None, judged=False, **first)
     assert found.found is None and "not asked about yet" in found.absent
-    assert not (run.results / "beyond.json").exists()
+    assert not (run.results / "beyond.json").exists() and not answer.exists()
     assert tables.ladder(found.found).empty and tables.pretraining(found.found).empty
 
 

@@ -10,6 +10,7 @@ from made_up_run import ROOT
 
 from boneage_lib.report.dependencies import drawing_digest, library_files
 from boneage_lib.report.profile import NOTEBOOKS
+from boneage_lib.training.digests import PHANTOM_CODE
 
 
 @cache
@@ -230,3 +231,11 @@ def test_a_digest_changes_with_what_draws_and_with_nothing_else(tmp_path: Path) 
     assert drawing_digest(source, tmp_path) == before, "no drawing of this notebook"
     library(tmp_path, {"report/theme.py": "color = 2"})
     assert drawing_digest(source, tmp_path) != before
+
+
+def test_what_draws_synthetic_radiographs_is_known() -> None:
+    drawn_by = {
+        str(file.relative_to(ROOT / "boneage_lib"))
+        for file in library_files(ROOT / "boneage_lib" / "data" / "phantom.py", ROOT)
+    }
+    assert drawn_by - set(PHANTOM_CODE) <= {"__init__.py", "data/__init__.py", "errors.py"}

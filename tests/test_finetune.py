@@ -17,6 +17,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import TURNED
 from boneage_lib.training import whole_networks
 from boneage_lib.training.finetune import Tuned, answers, draw_tuning, tune
+from boneage_lib.training.separable import for_processor
 from boneage_lib.training.tuning import Tuning
 from boneage_lib.training.whole_networks import optimizer_of, whole_network
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 SIZE = 71
 TUNING = Tuning(epochs=3, epoch_draws=24, batch_size=8, learning_rate=0.01, sampling="natural")
 TRAINED = replace(TUNING, base="trained", augmentation="light")
+SEXES = np.ones((8, 1))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,20 +137,101 @@ def test_it_learns_more_than_a_constant_guess(cohort: Cohort) -> None:
 def test_the_base_may_see_radiographs_enlarged(
     cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As OpenCV would enlarge them: a base that shows its first channel's mean."""
+    """As OpenCV enlarges them, bilinear; the base shows what it sees."""
 
     def showing(name: str, size: int, *_: Any) -> keras.Model:
         image = keras.Input((size, size, 3))
-        return keras.Model(image, keras.layers.AveragePooling2D(size)(image), name=name)
+        return keras.Model(image, keras.layers.Identity()(image), name=name)
 
     monkeypatch.setattr(whole_networks, "frozen_backbone", showing)
     wide = whole_network(replace(TUNING, enlarge=1.5), SIZE, None)
-    assert wide.get_layer("xception").input_shape[1:3] == (106, 106)
     grey = cohort.images[:4]
     seen = keras.Model(wide.inputs, wide.get_layer("xception").output)
-    found = np.asarray(seen.predict_on_batch([grey, np.ones((4, 1))]))[:, 0, 0, 0]
-    own = [cv2.resize(g.astype("float32"), (106, 106)).mean() / 127.5 - 1 for g in grey]
-    np.testing.assert_allclose(found, own, atol=1e-3)
+    found = np.asarray(seen.predict_on_batch([grey, np.ones((4, 1))]))
+    own = [cv2.resize(g.astype("float32"), (106, 106)) / 127.5 - 1 for g in grey]
+    for channel in range(3):
+        np.testing.assert_allclose(found[..., channel], own, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def xception() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_base_for_the_processor_is_the_same_base(
+    xception: keras.Model, dtype: str, tmp_path: Path
+) -> None:
+    found = for_processor(xception, dtype)
+    assert found.name == xception.name and found.trainable == xception.trainable
+    assert [layer.name for layer in found.layers] == [layer.name for layer in xception.layers]
+    for one, two in zip(xception.weights, found.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
+    kinds = {
+        type(layer).__name__: layer.compute_dtype for layer in found.layers if layer.count_params()
+    }
+    assert kinds == {"Conv2D": dtype, "SeparableConv2D": "float32", "BatchNormalization": "float32"}
+    separable = [one for one in found.layers if type(one).__name__ == "SeparableConv2D"]
+    assert {layer.product_dtype for layer in separable} == {dtype} and len(separable) == 34
+    # What is kept on a machine with a GPU is read on one without, and the other way round.
+    for number, (kept, read) in enumerate(((xception, found), (found, xception))):
+        file = tmp_path / f"{number}.weights.h5"
+        weights = [array + 1 for array in kept.get_weights()]
+        kept.set_weights(weights)
+        kept.save_weights(file)
+        read.load_weights(file)
+        for one, two in zip(weights, read.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, two)
+        for model in (kept, read):
+            model.set_weights([array - 1 for array in model.get_weights()])
+
+
+def test_a_base_in_half_precision_answers_alike(cohort: Cohort) -> None:
+    half = replace(TRAINED, precision="bfloat16")
+    found = [
+        np.asarray(whole_network(tuning, SIZE, None).predict_on_batch([cohort.images[:8], SEXES]))
+        for tuning in (TRAINED, half)
+    ]
+    assert not np.array_equal(*found)
+    np.testing.assert_allclose(*found, atol=0.02 * np.abs(found[0]).max())
+
+
+def test_running_statistics_follow_within_some_steps(cohort: Cohort) -> None:
+    model = whole_network(replace(TRAINED, batch_norm="trained"), SIZE, None)
+    (norm,) = [one for one in model.get_layer("xception").layers if "batch" in one.name]
+    before = np.asarray(norm.moving_variance)
+    model.compile("sgd", loss="mse")
+    for _ in range(20):
+        model.train_on_batch([cohort.images[:8], SEXES], np.zeros((8, 1)))
+    own = np.asarray(norm.moving_variance)
+    assert (np.abs(own - before) > 0.5).any(), "a momentum of 0.99 leaves four fifths as it was"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_products_answer_and_learn_as_convolutions_do(dtype: str) -> None:
+    """Maps, and gradients of every weight, of three separable convolutions in a row."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((12, 12, 8))
+    maps = image
+    for strides, bias in ((1, False), (2, True), (1, False)):
+        layer = keras.layers.SeparableConv2D(
+            8, 3, strides=strides, padding="same", use_bias=bias, activation="tanh"
+        )
+        maps = layer(maps)
+    base = keras.Model(image, maps, name="base")
+    seen = np.random.default_rng(0).normal(size=(4, 12, 12, 8)).astype("float32")
+    found = []
+    for model in (base, for_processor(base, dtype)):
+        assert model.name == "base"
+        before = model.get_weights()
+        answers = np.asarray(model(seen))
+        model.compile(keras.optimizers.SGD(1.0), loss="mse")
+        model.train_on_batch(seen, np.zeros_like(answers))
+        found.append([answers, *(a - b for a, b in zip(before, model.get_weights(), strict=True))])
+    for one, other in zip(*found, strict=True):
+        tolerance = 1e-6 if dtype == "float32" else 0.03 * np.abs(one).max()
+        np.testing.assert_allclose(one, other, atol=tolerance)
 
 
 # How fast

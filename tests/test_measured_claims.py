@@ -464,21 +464,6 @@ def test_patch_sizes_by_training_loss_and_fairly() -> None:
     assert verdict(name, patch_size_study=printed, patch_size_fair=fair) == "confirmed"
 
 
-def test_settings_of_one_size_are_not_pooled_and_not_ranked() -> None:
-    settings = ((3, 45), (9, 32), (36, 32), (150, 32))
-    study = [
-        {"patch_size": size, "patch_count": count, "seed": seed, "loss": 1.0, "mae_months": mae}
-        for (count, size), mae in zip(settings, (10, 20, 30, 40), strict=True)
-        for seed in range(2)
-    ]
-    for name in ("patch-losses", "small-patches-worse"):
-        found = claim(name, patch_size_study=study)
-        assert found.verdict is Verdict.NOT_TESTABLE
-        assert "patches of 32²" in found.reason
-        for count, size in settings:
-            assert f"{count} of {size}²" in found.measured
-
-
 def test_patches_at_test_time() -> None:
     def records(low: float, high: float) -> list[dict[str, Any]]:
         same = {"places": "random", "combined": "mean", "lowest": 13.0, "highest": 13.4}

@@ -8,6 +8,9 @@ import numpy as np
 
 from boneage_lib.errors import InputError
 
+#: Parts that radiographs are cut into, so that none is corrected by a line through itself.
+FOLDS = 5
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -41,3 +44,25 @@ class Correction:
     def __call__(self, predicted_months: np.ndarray) -> np.ndarray:
         """Corrected answers, months, of the shape given."""
         return self.slope * np.asarray(predicted_months, dtype=float) + self.intercept
+
+
+def cross_fitted(predicted_months: np.ndarray, boneage_months: np.ndarray) -> np.ndarray:
+    """Answers corrected by lines through others: each of `FOLDS` parts by one through the rest.
+
+    Args:
+        predicted_months: (n,) answers.
+        boneage_months: (n,) reference ages.
+
+    Returns:
+        Corrected answers, months (n,).
+
+    Raises:
+        InputError: fewer than two different answers among the rest of a part.
+    """
+    part = np.arange(len(predicted_months)) % FOLDS
+    corrected = np.empty(len(predicted_months))
+    for number in range(FOLDS):
+        rest = part != number
+        line = Correction.fit(predicted_months[rest], boneage_months[rest])
+        corrected[~rest] = line(predicted_months[~rest])
+    return corrected

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boneage_lib.data import Cohort
-from boneage_lib.data.phantom_cohort import check_phantoms, phantoms_for
+from boneage_lib.data.histogram import SHARES
+from boneage_lib.data.phantom_cohort import FEWEST, check_phantoms, phantoms_for
+from boneage_lib.errors import InputError
 from boneage_lib.inputs import table_5_at
 from boneage_lib.report.profile import notebook_parameters
 from boneage_lib.report.reached import NONE
@@ -120,15 +123,10 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
     as_sizes(parameters["sizes"])
     if parameters["rungs"].strip() == NONE:
         return
-    rungs_named(parameters["rungs"])
-    if parameters["pretraining"]:
-        n = phantoms_for(parameters["pretraining"])
-        check_phantoms(n, cohort.size, parameters["seed"])
+    batches = [rung.change.get("batch_size", 0) for rung in rungs_named(parameters["rungs"])]
     for name, least in (("few", 0), ("longer", 0), ("members", 1)):
         check_whole_number(name, parameters[name], least)
-    if parameters["few"]:
-        some_of_train(cohort, parameters["few"])
-    Tuning(
+    first = Tuning(
         network=parameters["network"],
         epochs=parameters["step_epochs"],
         epoch_draws=parameters["step_draws"],
@@ -136,6 +134,22 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
         pretraining=parameters["pretraining"],
         seed=parameters["seed"],
     )
+    pretraining, few = parameters["pretraining"], parameters["few"]
+    least = math.ceil(FEWEST * SHARES[0])
+    if 0 < pretraining < least:
+        raise InputError(
+            f"Found pretraining={pretraining}; expected 0, or {least} or more radiographs."
+        )
+    if pretraining:
+        check_phantoms(phantoms_for(pretraining), cohort.size, parameters["seed"])
+    if few:
+        some_of_train(cohort, few)
+        least = max(first.batch_size, *batches)
+        if few < least or not pretraining:
+            raise InputError(
+                f"Found few={few} with pretraining={pretraining}; expected {least} radiographs or "
+                "more, which fill a step, and synthetic ones to begin with, or few=0."
+            )
 
 
 def check(run: Run, settings: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boneage_lib.report.ladder.files import forget_histories, forget_judgment
 from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.wording import NOT_MEASURED
 
@@ -54,7 +55,7 @@ def reach(
             deletes what an earlier run left in the folder.
         study: a folder below ``results/``.
         weights: see `boneage_lib.bases.find_weights`.
-        pretraining: see `boneage_lib.report.beyond.climb`, also for the next three.
+        pretraining: see `boneage_lib.report.ladder.climb.climb`, also for the next three.
         few: see there.
         longer: see there.
         members: see there.
@@ -63,9 +64,11 @@ def reach(
         first: settings of `boneage_lib.training.tuning.Tuning` that all steps begin with.
     """
     if rungs.strip() == NONE:
+        forget_judgment(run)
+        forget_histories(run)
         return _kept(run, study, "beyond.json", f'rungs = "{NONE}"')
-    from boneage_lib.report.beyond import climb
-    from boneage_lib.report.judgment import judge
+    from boneage_lib.report.ladder.climb import climb
+    from boneage_lib.report.ladder.judge import judge
     from boneage_lib.training.ladder import rungs_named
     from boneage_lib.training.tuning import Tuning
 
@@ -73,7 +76,7 @@ def reach(
     ladder = climb(run, cohort, tuning, steps, weights, pretraining, few, longer, members)
     if judged:
         return Reached(judge(run, cohort, ladder, weights), "", "")
-    (run.results / "beyond.json").unlink(missing_ok=True)  # of an earlier run
+    forget_judgment(run)
     return Reached(None, "", "The test radiographs are not asked about yet (`judged = False`).")
 
 

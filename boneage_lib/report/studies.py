@@ -16,6 +16,7 @@ from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.published import TITLES
 from boneage_lib.paper.statements import statements
 from boneage_lib.report.collect import Comparison
+from boneage_lib.report.ladder.files import FOLDER
 from boneage_lib.report.provenance import write_provenance
 from boneage_lib.report.run import Run, project_root
 
@@ -125,12 +126,12 @@ def keep_study(run: Run, study: str) -> Path:
     for network in TITLES:
         history = (run.histories / f"{network}.csv").read_text()
         (folder / "histories" / f"{network}.csv").write_text(history)
-    for file in [*run.predictions.glob("*.csv"), *run.predictions.glob("beyond/*.csv")]:
+    for file in [*run.predictions.glob("*.csv"), *run.predictions.glob(f"{FOLDER}/*.csv")]:
         without_labels = folder / "predictions" / file.relative_to(run.predictions)
         without_labels.parent.mkdir(exist_ok=True)
         table = pd.read_csv(file)[["id", "split", "predicted_months"]]
         table.to_csv(without_labels, index=False)
-    for file in run.histories.glob("beyond/*.csv"):
+    for file in run.histories.glob(f"{FOLDER}/*.csv"):
         kept_history = folder / "histories" / file.relative_to(run.histories)
         kept_history.parent.mkdir(exist_ok=True)
         kept_history.write_text(file.read_text())

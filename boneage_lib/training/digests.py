@@ -15,9 +15,19 @@ TRAINING_CODE = ("training/*.py", "networks/*.py", "inputs/*.py")
 FINETUNING_CODE = (
     "inputs/*.py",
     "networks/*.py",
+    "data/resampling.py",
     *(
         f"training/{name}.py"
-        for name in ("adam", "datasets", "finetune", "fitting", "tuning", "whole_networks")
+        for name in (
+            "adam",
+            "datasets",
+            "finetune",
+            "fitting",
+            "schedules",
+            "separable",
+            "tuning",
+            "whole_networks",
+        )
     ),
 )
 #: What draws synthetic radiographs.
@@ -25,6 +35,7 @@ PHANTOM_CODE = tuple(
     f"data/{name}.py"
     for name in (
         "anatomy",
+        "canvases",
         "exposure",
         "histogram",
         "maturity",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.data import AgeNormalizer
-from boneage_lib.errors import InputError
+from boneage_lib.errors import Diverged
 from boneage_lib.training.adam import adam
 from boneage_lib.training.checkpoints import Checkpoint
 from boneage_lib.training.datasets import Batches
@@ -63,7 +63,7 @@ def fit_head(
         epoch whose weights were kept).
 
     Raises:
-        InputError: the loss became infinite or not a number before an epoch ended.
+        Diverged: the loss became infinite or not a number before an epoch ended.
     """
     model = model or head
     # Whole networks come with an optimizer of their own, and heads with none.
@@ -108,7 +108,7 @@ def fit_head(
         )
     history = pd.DataFrame(found if checkpoints is not None else fitted.history)
     if "val_loss" not in history or not np.isfinite(history["val_loss"]).any():
-        raise InputError(
+        raise Diverged(
             f"Training {head.name} diverged: the loss is no longer a number. Lower learning_rate "
             f"(now {settings.learning_rate})."
         )

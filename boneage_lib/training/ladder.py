@@ -41,9 +41,9 @@ RUNGS = {
         ),
         Rung(
             "batches",
-            "batches of 32, three times the rate",
+            "batches of 32",
             {"batch_size": 32, "learning_rate": 3e-4},
-            "steadier gradients allow larger steps, and the processor is used better",
+            "steadier gradients allow a rate of 3e-4, and the processor is used better",
         ),
         Rung(
             "cosine",
@@ -97,7 +97,7 @@ RUNGS = {
             "enlarged",
             "radiographs enlarged by half for the base",
             {"enlarge": 1.5},
-            "the base was trained on pictures three times as wide",
+            "the base was trained on pictures of 299 pixels",
         ),
         Rung(
             "equalized",

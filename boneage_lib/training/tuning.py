@@ -50,7 +50,8 @@ class Tuning:
         pretraining: synthetic radiographs that the network is trained on first, in the same way;
             0: none.
         dropout: see `boneage_lib.networks.build_head`.
-        precision: that the base is trained in; weights are float32 in any case.
+        precision: that the base is trained in; weights are float32 in any case. On a processor
+            ``"bfloat16"`` is that of its convolutions and products alone, in answers, too.
         seed: of draws, views, initial weights and dropout.
     """
 

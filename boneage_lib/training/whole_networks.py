@@ -12,11 +12,25 @@ from keras import ops
 from boneage_lib.bases import BASES
 from boneage_lib.networks import as_expected, build_head, frozen_backbone, network
 from boneage_lib.training.adam import adam
+from boneage_lib.training.runtimes import on_gpu
+from boneage_lib.training.separable import for_processor
 from boneage_lib.training.tuning import Tuning
 
-#: Of the running statistics that a trained batch-norm gathers: Keras' 0.99 would still hold much of
-#: ImageNet's after a few hundred steps.
+#: Of the running statistics that a trained batch-norm gathers: Keras' 0.99 would still hold a third
+#: of ImageNet's after a hundred steps.
 MOMENTUM = 0.9
+
+
+def computed_in(precision: str) -> tuple[str, str]:
+    """Keras' dtype policy of a base's layers, and the dtype of its convolutions and products.
+
+    A GPU computes all in the lower precision, a CPU only what it is faster at.
+
+    Args:
+        precision: ``"float32"`` or ``"bfloat16"``.
+    """
+    half = precision == "bfloat16"
+    return "mixed_bfloat16" if half and on_gpu() else "float32", precision
 
 
 def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> keras.Model:
@@ -32,9 +46,11 @@ def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> kera
         (batch, 1).
     """
     spec = network(tuning.network)
-    policy = "mixed_bfloat16" if tuning.precision == "bfloat16" else "float32"
     seen = round(size * tuning.enlarge)
+    policy, product_dtype = computed_in(tuning.precision)
     base = frozen_backbone(spec.backbone, seen, weights, tuning.seed, policy)
+    if not on_gpu():
+        base = for_processor(base, product_dtype)
     base.trainable = tuning.base == "trained"
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -14,7 +14,7 @@ def ladder(found: dict[str, Any]) -> Figure:
     """Error on test after each step, filled where validation kept the step, hollow elsewhere.
 
     Args:
-        found: see `boneage_lib.report.judgment.judge`.
+        found: see `boneage_lib.report.ladder.judge.judge`.
     """
     steps = [step for step in found["steps"] if not step["aside"]]
     figure = Figure(figsize=(WIDTH, 1.4 + 0.5 * len(steps)))

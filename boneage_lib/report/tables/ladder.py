@@ -14,7 +14,7 @@ def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
     """The steps of the ladder in words, in the order in which they were tried.
 
     Args:
-        found: see `boneage_lib.report.judgment.judge`; None gives an empty table.
+        found: see `boneage_lib.report.ladder.judge.judge`; None gives an empty table.
     """
     if found is None:
         return pd.DataFrame()
@@ -40,8 +40,8 @@ def pretraining(found: dict[str, Any] | None) -> pd.DataFrame:
     """Steps that began with synthetic radiographs beside those that did not.
 
     Args:
-        found: see `boneage_lib.report.judgment.judge`; None, or one without such steps, gives an
-            empty table.
+        found: see `boneage_lib.report.ladder.judge.judge`; None, or one without such steps, gives
+            an empty table.
     """
     if found is None:
         return pd.DataFrame()
@@ -74,8 +74,8 @@ def coverage(found: dict[str, Any] | None) -> pd.DataFrame:
     """How often intervals of the best step held the reference age, in percent.
 
     Args:
-        found: see `boneage_lib.report.judgment.judge`; None, or one without intervals, gives an
-            empty table.
+        found: see `boneage_lib.report.ladder.judge.judge`; None, or one without intervals, gives
+            an empty table.
     """
     if found is None or not found["intervals"]["groups"]:
         return pd.DataFrame()

@@ -15,11 +15,12 @@ from boneage_lib.evaluation.conformal import conformal_half_width
 from boneage_lib.evaluation.correction import Correction
 from boneage_lib.evaluation.coverage import coverage_by_group
 from boneage_lib.inputs import AS_IT_IS, TURNED
+from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, forget_histories, forget_judgment
+from boneage_lib.report.ladder.kept import normalizer_of, open_tuned
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.results import describe_data
 from boneage_lib.report.run import Run
-from boneage_lib.report.taken import Ladder, Step, ages_of, answered
-from boneage_lib.report.tuned import FOLDER, normalizer_of, open_tuned
 from boneage_lib.training.finetune import answers
 from boneage_lib.training.progress import reporter
 
@@ -42,8 +43,8 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
         `boneage_lib.evaluation.coverage.coverage_by_group`.
     """
     tables = _on_test(run, cohort, ladder)
-    for left in (run.predictions / FOLDER).glob("*.csv"):
-        left.unlink()  # of an earlier run, perhaps with more steps
+    forget_judgment(run)
+    forget_histories(run, {name for step in ladder.steps for name in step.networks} | {PHANTOMS})
     kept = {step.added_to for step in ladder.steps if not step.aside} | {ladder.best.name}
     normalizer = normalizer_of(run, ladder.steps[0].networks[0])
     records = []

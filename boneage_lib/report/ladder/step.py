@@ -8,11 +8,7 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.data import Cohort
-from boneage_lib.evaluation.correction import Correction
 from boneage_lib.training.tuning import Tuning
-
-#: Parts that validation radiographs are cut into, so that none is corrected by itself.
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class Ladder:
 
     Attributes:
         steps: in the order in which they were tried.
-        best: the one that the last would have been added to.
+        best: the one with the least error of those that are not aside, the earliest of equals.
     """
 
     steps: list[Step]
@@ -78,14 +74,3 @@ def answered(cohort: Cohort, split: str, months: np.ndarray) -> pd.DataFrame:
     """A split's labels with ``predicted_months``, to the digits that are kept."""
     table = cohort.labels.iloc[cohort.rows(split)].reset_index(drop=True)
     return table.assign(predicted_months=np.round(months, 4))
-
-
-def cross_fitted(answers_months: np.ndarray, boneage_months: np.ndarray) -> np.ndarray:
-    """Answers corrected by lines through others: each of `FOLDS` parts by one through the rest."""
-    part = np.arange(len(answers_months)) % FOLDS
-    corrected = np.empty(len(answers_months))
-    for number in range(FOLDS):
-        rest = part != number
-        line = Correction.fit(answers_months[rest], boneage_months[rest])
-        corrected[~rest] = line(answers_months[~rest])
-    return corrected

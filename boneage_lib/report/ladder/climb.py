@@ -1,7 +1,7 @@
 """Climb the ladder from the paper's recipe to a better one; validation radiographs choose.
 
 A step that lowers their error is kept, and the next is added to it. The test radiographs are not
-asked about here: see `boneage_lib.report.judgment`.
+asked about here: see `boneage_lib.report.ladder.judge`.
 """
 
 from __future__ import annotations
@@ -16,26 +16,14 @@ import numpy as np
 from boneage_lib.bases import describe_weights
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.phantom_cohort import phantoms_for
-from boneage_lib.errors import InputError
+from boneage_lib.errors import Diverged
+from boneage_lib.evaluation.correction import cross_fitted
 from boneage_lib.inputs import TURNED
 from boneage_lib.networks import network
+from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, weights_file
+from boneage_lib.report.ladder.kept import keep_tuned, kept_of, key_of, open_tuned
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of
 from boneage_lib.report.run import Run
-from boneage_lib.report.taken import (
-    Ladder,
-    Step,
-    ages_of,
-    answered,
-    cross_fitted,
-    error_of,
-)
-from boneage_lib.report.tuned import (
-    FOLDER,
-    keep_tuned,
-    keep_weights,
-    kept_of,
-    key_of,
-    open_tuned,
-)
 from boneage_lib.training.data_size import some_of_train
 from boneage_lib.training.finetune import answers, tune
 from boneage_lib.training.ladder import PAPER, RUNGS, Rung, tried_on
@@ -72,7 +60,8 @@ def climb(
         verbose: print a line an epoch, and one a step.
 
     Raises:
-        InputError: what cannot work; a training that diverges, which says of what step.
+        InputError: what cannot work.
+        Diverged: a training did, and says of what step.
     """
     climber = _Climber(run, cohort, weights, verbose)
     climber.take(climber.train(RUNGS[PAPER], first, None))
@@ -101,8 +90,11 @@ def climb(
         climber.take(climber.averaged(members))
     climber.take(climber.corrected())
     if few and pretraining:
-        alone = Rung("few", f"the recipe on {few:,} radiographs", {"pretraining": 0}, "few are had")
-        begun = replace(synthetic, name="few_pretrained")
+        # As many updates as everywhere else, however few the radiographs.
+        draws = first.epoch_draws or len(cohort.rows("train"))
+        own = {"pretraining": 0, "epoch_draws": draws}
+        alone = Rung("few", f"the recipe on {few:,} radiographs", own, "few are had")
+        begun = replace(synthetic, name="few_pretrained", change=own | synthetic.change)
         climber.steps.append(climber.train(alone, tried_on(recipe, alone), None, few))
         climber.steps.append(climber.train(begun, tried_on(recipe, begun), "few", few))
     return Ladder(climber.steps, climber.best)
@@ -236,28 +228,29 @@ class _Climber:
         if record is None:
             if self.verbose:
                 print(f"{title}:", flush=True)
+            start, before = None, 0.0
+            if tuning.pretraining:
+                start, before = self._pretrained(tuning)
+            states = run.checkpoints / FOLDER
             try:
-                start = self._pretrained(tuning) if tuning.pretraining else None
-                states = run.checkpoints / FOLDER
                 tuned = tune(cohort, tuning, self.weights, states, start, verbose=self.verbose)
-            except InputError as error:
-                raise InputError(
-                    f"{error} This is of the step {name!r}, which may be left out of the ladder."
-                ) from None
+            except Diverged as error:
+                raise Diverged(f"{error} This was the step {name!r} of the ladder.") from None
             found = answers(tuned, cohort, cohort.rows("validation"))[:, 0]
             months = answered(cohort, "validation", found)["predicted_months"].to_numpy()
+            tuned = replace(tuned, seconds=tuned.seconds + before)
             record = keep_tuned(run, name, key, tuned, months)
             for state in states.glob("*.npz"):
                 state.unlink()  # hundreds of megabytes, of a training that has ended
             keras.utils.clear_session()
         return np.array(record["validation_months"]), record["seconds"]
 
-    def _pretrained(self, tuning: Tuning) -> Path:
-        """Weights of the same network after synthetic radiographs of the same size."""
-        folder = self.run.folder / "phantoms"
+    def _pretrained(self, tuning: Tuning) -> tuple[Path, float]:
+        """Weights of the same network after synthetic radiographs of the same size, and seconds."""
+        draws = tuning.epoch_draws or len(self.cohort.rows("train"))
+        own = replace(tuning, pretraining=0, epoch_draws=draws)
         n = phantoms_for(tuning.pretraining)
+        folder = self.run.folder / PHANTOMS
         phantoms = write_phantoms(folder, n, self.cohort.size, tuning.seed, replace=True)
-        own = replace(tuning, pretraining=0)
-        states = self.run.checkpoints / FOLDER
-        tuned = tune(phantoms, own, self.weights, states, verbose=self.verbose)
-        return keep_weights(self.run, "phantoms", tuned.model)
+        _, seconds = self._network(phantoms, PHANTOMS, f"{n:,} synthetic radiographs first", own)
+        return weights_file(self.run, PHANTOMS), seconds

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from boneage_lib.data import AgeNormalizer, Cohort
 from boneage_lib.data.whole_files import written_whole
+from boneage_lib.report.ladder.files import FOLDER, weights_file
 from boneage_lib.report.models import written_by_keras
 from boneage_lib.report.run import Run, sha256_of
 from boneage_lib.training.digests import (
@@ -23,10 +23,7 @@ from boneage_lib.training.digests import (
 from boneage_lib.training.finetune import Tuned, draw_tuning
 from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.tuning import Tuning
-from boneage_lib.training.whole_networks import whole_network
-
-#: Where a run keeps them, within its folders for weights, states and tables.
-FOLDER = "beyond"
+from boneage_lib.training.whole_networks import computed_in, whole_network
 
 
 def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
@@ -41,7 +38,15 @@ def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
     code = [digest_of_code(FINETUNING_CODE)]
     if tuning.pretraining:
         code.append(digest_of_code(PHANTOM_CODE))
-    parts = [tuning.as_dict(), weights, cohort.checksum, drawn, code, describe_keras()]
+    parts = [
+        tuning.as_dict(),
+        weights,
+        cohort.checksum,
+        drawn,
+        code,
+        describe_keras(),
+        computed_in(tuning.precision),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -61,7 +66,9 @@ def keep_tuned(
         What `kept_of` finds again: ``key``, ``normalizer``, ``validation_months``,
         ``weights_sha256`` and ``seconds``.
     """
-    file = keep_weights(run, name, tuned.model)
+    file = weights_file(run, name)
+    with written_by_keras(file, ".weights.h5") as partial:
+        tuned.model.save_weights(partial, overwrite=True)
     run.write_table(f"histories/{FOLDER}/{name}.csv", tuned.history, decimals=6)
     record = {
         "key": key,
@@ -77,7 +84,7 @@ def keep_tuned(
 
 def kept_of(run: Run, name: str, key: str) -> dict[str, Any] | None:
     """What `keep_tuned` kept of this very training; None where it is not there, whole."""
-    record, file = _record(run, name), _weights_file(run, name)
+    record, file = _record(run, name), weights_file(run, name)
     if record.get("key") != key or not file.is_file():
         return None
     return record if sha256_of(file) == record["weights_sha256"] else None
@@ -93,7 +100,7 @@ def open_tuned(run: Run, size: int, name: str, tuning: Tuning) -> Tuned:
         tuning: that it was trained with.
     """
     model = whole_network(tuning, size, None)
-    model.load_weights(_weights_file(run, name))
+    model.load_weights(weights_file(run, name))
     history = run.read_table(f"histories/{FOLDER}/{name}.csv", "11_beyond")
     return Tuned(tuning, model, history, normalizer_of(run, name), 0.0)
 
@@ -101,18 +108,6 @@ def open_tuned(run: Run, size: int, name: str, tuning: Tuning) -> Tuned:
 def normalizer_of(run: Run, name: str) -> AgeNormalizer:
     """Between months and a kept network's z-scores."""
     return AgeNormalizer(**_record(run, name)["normalizer"])
-
-
-def keep_weights(run: Run, name: str, model: keras.Model) -> Path:
-    """Write a network's weights whole or not at all; returns their file."""
-    file = _weights_file(run, name)
-    with written_by_keras(file, ".weights.h5") as partial:
-        model.save_weights(partial, overwrite=True)
-    return file
-
-
-def _weights_file(run: Run, name: str) -> Path:
-    return run.models / FOLDER / f"{name}.weights.h5"
 
 
 def _record_file(run: Run, name: str) -> Path:

@@ -1,0 +1,1 @@
+"""The ladder from the paper's recipe to a better one: its steps, how it is climbed and judged."""
