@@ -137,17 +137,23 @@ def test_it_learns_more_than_a_constant_guess(cohort: Cohort) -> None:
 def test_the_base_may_see_radiographs_enlarged(
     cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As OpenCV enlarges them, bilinear; the base shows what it sees."""
+    """As OpenCV enlarges them, bilinear."""
+    shown: list[Any] = []
 
-    def showing(name: str, size: int, *_: Any) -> keras.Model:
+    class Seen(keras.layers.Layer):
+        def call(self, image: Any) -> Any:
+            shown.append(image)
+            return image
+
+    def seeing(name: str, size: int, *_: Any) -> keras.Model:
         image = keras.Input((size, size, 3))
-        return keras.Model(image, keras.layers.Identity()(image), name=name)
+        return keras.Model(image, Seen()(image), name=name)
 
-    monkeypatch.setattr(whole_networks, "frozen_backbone", showing)
+    monkeypatch.setattr(whole_networks, "frozen_backbone", seeing)
     wide = whole_network(replace(TUNING, enlarge=1.5), SIZE, None)
     grey = cohort.images[:4]
-    seen = keras.Model(wide.inputs, wide.get_layer("xception").output)
-    found = np.asarray(seen.predict_on_batch([grey, np.ones((4, 1))]))
+    wide([grey, np.ones((4, 1))])
+    found = np.asarray(shown[-1])
     own = [cv2.resize(g.astype("float32"), (106, 106)) / 127.5 - 1 for g in grey]
     for channel in range(3):
         np.testing.assert_allclose(found[..., channel], own, atol=1e-5)
@@ -165,7 +171,8 @@ def test_a_base_for_the_processor_is_the_same_base(
 ) -> None:
     found = for_processor(xception, dtype)
     assert found.name == xception.name and found.trainable == xception.trainable
-    assert [layer.name for layer in found.layers] == [layer.name for layer in xception.layers]
+    names = [[layer.name for layer in one.layers if layer.weights] for one in (found, xception)]
+    assert names[0] == names[1]
     for one, two in zip(xception.weights, found.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
     kinds = {

@@ -74,7 +74,7 @@ def for_processor(base: keras.Model, product_dtype: str) -> keras.Model:
         return type(layer).from_config(config)
 
     found = keras.models.clone_model(base, clone_function=own)
-    for layer in base.layers:
+    for layer in (layer for layer in base.layers if layer.weights):
         found.get_layer(layer.name).set_weights(layer.get_weights())
     found.trainable = base.trainable
     return found
