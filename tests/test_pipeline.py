@@ -176,7 +176,7 @@ def test_a_run_of_several_seeds_is_cut_into_jobs(
     for notebook in ("03_inception_v3", "04_xception", "06_resnet50_patches"):
         assert {f"{notebook}.features.{k}-of-3" for k in range(3)} <= found
         assert {f"{notebook}.seed.{k}" for k in range(2)} <= found
-    assert {f"07_patch_size_study.setting.{k}" for k in range(4)} <= found
+    assert {f"07_patch_size_study.setting.{k}" for k in range(3)} <= found
     attention = {name for name in found if name.startswith("05_xception_attention.")}
     assert attention == {"05_xception_attention.seed.0", "05_xception_attention.seed.1"}, (
         "streaming has no bank to fill"
