@@ -63,7 +63,7 @@ test: lint
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -n 2 --dist loadfile -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	tests/run/install_chromium.sh
-	$(BIN)/pytest -n 2 --dist loadgroup tests/run
+	$(BIN)/pytest -n 2 --dist loadfile tests/run
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

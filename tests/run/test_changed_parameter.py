@@ -19,9 +19,6 @@ NOTEBOOK, KEY, VALUE = "03_inception_v3", "learning_rate", 0.0004
 OTHER = "04_xception"
 BONEAGE = Path(sys.executable).with_name("boneage")
 
-# On one worker: the run is made again once.
-pytestmark = pytest.mark.xdist_group("changed")
-
 
 @pytest.fixture(scope="module")
 def changed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
