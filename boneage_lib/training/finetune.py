@@ -27,7 +27,7 @@ from boneage_lib.training.plan import check_trainable
 from boneage_lib.training.runtimes import describe_keras, enough_memory
 from boneage_lib.training.settings import Settings
 from boneage_lib.training.tuning import Tuning
-from boneage_lib.training.whole_networks import computed_in, optimizer_of, whole_network
+from boneage_lib.training.whole_networks import optimizer_of, policy_of, whole_network
 
 #: Radiographs that a network is asked about at a time.
 ASKED_AT_ONCE = 32
@@ -141,7 +141,7 @@ def tune(
         "draws": digest_of_arrays(rows, views, trained_on.age_z),
         "code": digest_of_code(FINETUNING_CODE),
         "keras": describe_keras(),
-        "computed_in": computed_in(tuning.precision),
+        "policy": policy_of(tuning.precision),
         "opencv": cv2.__version__,
     }
     with ThreadPoolExecutor(n_cores()) as pool:

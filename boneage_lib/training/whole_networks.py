@@ -21,16 +21,13 @@ from boneage_lib.training.tuning import Tuning
 MOMENTUM = 0.9
 
 
-def computed_in(precision: str) -> tuple[str, str]:
-    """Keras' dtype policy of a base's layers, and the dtype of its convolutions and products.
-
-    A GPU computes all in the lower precision, a CPU only what it is faster at.
+def policy_of(precision: str) -> str:
+    """Keras' dtype policy of a base's layers, which a CPU leaves in part, see `for_processor`.
 
     Args:
         precision: ``"float32"`` or ``"bfloat16"``.
     """
-    half = precision == "bfloat16"
-    return "mixed_bfloat16" if half and on_gpu() else "float32", precision
+    return "mixed_bfloat16" if precision == "bfloat16" and on_gpu() else "float32"
 
 
 def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> keras.Model:
@@ -47,10 +44,10 @@ def whole_network(tuning: Tuning, size: int, weights: str | Path | None) -> kera
     """
     spec = network(tuning.network)
     seen = round(size * tuning.enlarge)
-    policy, product_dtype = computed_in(tuning.precision)
+    policy = policy_of(tuning.precision)
     base = frozen_backbone(spec.backbone, seen, weights, tuning.seed, policy)
     if not on_gpu():
-        base = for_processor(base, product_dtype)
+        base = for_processor(base, tuning.precision)
     base.trainable = tuning.base == "trained"
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -23,7 +23,7 @@ from boneage_lib.training.digests import (
 from boneage_lib.training.finetune import Tuned, draw_tuning
 from boneage_lib.training.runtimes import describe_keras
 from boneage_lib.training.tuning import Tuning
-from boneage_lib.training.whole_networks import computed_in, whole_network
+from boneage_lib.training.whole_networks import policy_of, whole_network
 
 
 def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
@@ -45,7 +45,7 @@ def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
         drawn,
         code,
         describe_keras(),
-        computed_in(tuning.precision),
+        policy_of(tuning.precision),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
