@@ -80,16 +80,19 @@ def test_what_was_trained_is_found_again(
         assert one.mae_months == two.mae_months
 
 
-@pytest.mark.parametrize("what", ["settings", "weights"])
+@pytest.mark.parametrize("what", ["settings", "weights", "history"])
 def test_what_is_stale_or_damaged_is_trained_again(
     climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     run, _ = climbed
     file = run.models / "beyond" / "paper.weights.h5"
-    whole = file.read_bytes()
+    history = run.histories / "beyond" / "paper.csv"
+    whole, told = file.read_bytes(), history.read_text()
     first = FIRST
     if what == "settings":
         first = replace(FIRST, seed=5)
+    elif what == "history":
+        history.unlink()
     else:
         file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     trained: list[Tuning] = []
@@ -103,6 +106,7 @@ def test_what_is_stale_or_damaged_is_trained_again(
         climb(run, cohort, first, [], None, verbose=False)
     assert trained == [first]
     file.write_bytes(whole)
+    history.write_text(told)
 
 
 def test_the_judgment_holds_every_step_and_its_difference(

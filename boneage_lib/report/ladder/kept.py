@@ -85,7 +85,8 @@ def keep_tuned(
 def kept_of(run: Run, name: str, key: str) -> dict[str, Any] | None:
     """What `keep_tuned` kept of this very training; None where it is not there, whole."""
     record, file = _record(run, name), weights_file(run, name)
-    if record.get("key") != key or not file.is_file():
+    history = run.histories / FOLDER / f"{name}.csv"  # may be deleted alone, see `files`
+    if record.get("key") != key or not (file.is_file() and history.is_file()):
         return None
     return record if sha256_of(file) == record["weights_sha256"] else None
 
