@@ -208,7 +208,7 @@ budgets = pd.DataFrame(
 show(
     budgets,
     "The settings of the paper's Table 5, and those for radiographs of this run's size: patches a "
-    "radiograph, their side, and the share of its pixels that they show.",
+    "radiograph, their side in pixels, and how many and what share of its pixels they show.",
     decimals=2,
 )
 
