@@ -20,3 +20,23 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("BONEAGE_REAL_DATA is not set: no real radiographs to test with")
     return Path(folder)
+
+
+#: Why a test may be left out even where nothing may be: what it needs, no data or tool brings.
+OF_THE_MACHINE = ("no folder is forbidden to the superuser", "no reference of ")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where BONEAGE_SKIP_NOTHING is set and a test was left out for want of data or a tool."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("BONEAGE_SKIP_NOTHING"):
+        return  # also in pytest-xdist's workers, whose tests the first process counts
+    reasons = {
+        report.nodeid: report.longrepr[2].removeprefix("Skipped: ")
+        for report in reporter.stats.get("skipped", [])
+    }
+    missed = {test: why for test, why in reasons.items() if not why.startswith(OF_THE_MACHINE)}
+    for test, why in missed.items():
+        reporter.write_line(f"{test} was left out, and BONEAGE_SKIP_NOTHING is set: {why}")
+    if missed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

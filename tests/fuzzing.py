@@ -54,6 +54,27 @@ GREY = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(np.uint8) * 5
 # Valid files
 
 
+#: Tags of a DICOM that name somebody or somewhere; none of their values may be found again.
+PATIENT = {
+    "PatientName": "Roe^Richard",
+    "PatientID": "PAT-4711",
+    "PatientBirthDate": "20110203",
+    "PatientAge": "013Y",
+    "StudyDate": "20240506",
+    "StudyTime": "070809",
+    "AccessionNumber": "ACC-0815",
+    "InstitutionName": "Mercy General",
+    "InstitutionAddress": "1 Elm Street",
+    "ReferringPhysicianName": "Poe^Paula",
+    "OperatorsName": "Moe^Mary",
+    "StationName": "XRAY-ROOM-9",
+    "DeviceSerialNumber": "SN-998877",
+    "StudyDescription": "left hand of R. Roe",
+    "ImageComments": "seen by Dr. Poe",
+    "StudyInstanceUID": "1.2.826.0.1.4711.815",
+}
+
+
 def dicom_file(**tags: object) -> bytes:
     """A small uncompressed radiograph; ``tags`` are set on top."""
     dataset = Dataset()

@@ -45,7 +45,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
             text=True,
         )
     for process in running.values():
-        _, errors = process.communicate()
+        _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors
     return {name: json.loads((folder / f"{name}.json").read_text()) for name in running}
 

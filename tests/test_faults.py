@@ -30,6 +30,7 @@ from boneage_lib.data.whole_files import explained
 from boneage_lib.errors import InputError
 from boneage_lib.report import book, pipeline
 from boneage_lib.report.book import build_book
+from boneage_lib.report.done import RESULTS
 from boneage_lib.report.execute import NotebookFailed, execute
 from boneage_lib.report.made import made_file, write_made
 from boneage_lib.report.models import keep_model
@@ -43,6 +44,8 @@ from boneage_lib.training.shards import read_shards, write_shard
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
+#: Seconds in which a run has stopped, beside other tests; alone it has 5, as the soak asks.
+TO_STOP = 15
 FULL = "The disk of .* is full.*Make room and start again: what was finished is kept"
 FORBIDDEN = "cannot be written: Read-only file system.*Get the permission"
 
@@ -271,7 +274,7 @@ def test_a_killed_step_leaves_no_kernel_and_goes_on(notebook: Path, tmp_path: Pa
     with subprocess.Popen([sys.executable, "-c", code, *words]) as step:
         kernel = int(waited_for(lambda: (tmp_path / "pid").read_text(), 60))
         step.kill()
-    waited_for(lambda: not alive(kernel), 5)
+    waited_for(lambda: not alive(kernel), 30)
     assert not out.exists()
     notebook.write_text(NOTEBOOK)
     execute(notebook, out, {}, tmp_path, tmp_path / "outputs")
@@ -407,12 +410,12 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(
         began = time.monotonic()
         command.send_signal(number)
         try:
-            _, said = command.communicate(timeout=5)
+            _, said = command.communicate(timeout=TO_STOP)
         except subprocess.TimeoutExpired:
             for left in processes(tmp_path):
                 os.kill(left, signal.SIGKILL)  # or their end would be waited for
             raise
-    waited_for(lambda: not processes(tmp_path), 5 - (time.monotonic() - began))
+    waited_for(lambda: not processes(tmp_path), TO_STOP - (time.monotonic() - began))
     assert command.returncode != 0
     assert "Stopped. What was finished is kept; the same command goes on" in said
     made_up.tell("hang")
@@ -592,3 +595,23 @@ def test_a_damaged_result_is_told_with_its_notebook(tmp_path: Path) -> None:
     file.write_text(file.read_text()[:-6])
     with pytest.raises(InputError, match=r"xception\.json is damaged: .*04_xception.*delete"):
         run.read_json("xception.json", "04_xception")
+    file = run.folder / "histories" / "xception.csv"
+    file.parent.mkdir()
+    file.write_bytes(b"epoch,loss\n0,1\n1,2,3\n")
+    with pytest.raises(InputError, match=r"xception\.csv is damaged: .*04_xception.*delete"):
+        run.read_table("histories/xception.csv", "04_xception")
+
+
+def test_a_result_that_changed_is_told_and_made_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made_up = MadeUpRun(tmp_path)
+    assert made_up.start()[0] == 0
+    assert made_up.start() == (0, []), "all is done"
+    file = made_up.run.folder / RESULTS["04_xception"]
+    flip(file, 5)
+    capfd.readouterr()
+    code, begun = made_up.start()
+    assert code == 0 and "04_xception" in begun and "03_inception_v3" not in begun
+    assert made_up.start() == (0, []), "and that once"
+    assert "results/xception.json is not what its step made" in capfd.readouterr().err

@@ -331,4 +331,4 @@ def test_a_step_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
             assert step.poll() is None
             owner.kill()
             owner.wait()
-            assert step.wait(timeout=10) == 137
+            assert step.wait(timeout=30) == 137

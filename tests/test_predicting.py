@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fuzzing import PATIENT, dicom_file
 from made_up_run import project, write_networks
 
 from boneage_lib.errors import InputError
@@ -69,7 +70,7 @@ def test_a_table_tells_the_sex_of_each(folder: Path) -> None:
         ("name,sex\na.PNG,female\n", "lacks file"),
         ("file,sex\na.PNG,F\na.PNG,M\n", "names a.PNG twice"),
         ("file,sex\na.PNG,\nb.png,F\nc.jpg,F\n", "Found the sex ''"),
-        ("", "cannot be read"),
+        ("", "is not a readable CSV"),
     ],
 )
 def test_a_table_that_does_not_tell_is_refused(folder: Path, text: str, why: str) -> None:
@@ -152,6 +153,23 @@ def test_a_strange_picture_gets_no_age_unless_asked_anyway(
     assert STRANGE in refused["flags"]
     (given,) = predict(found, [Picture(hand, "male")], anyway=True)
     assert given["months"] > 0 and STRANGE in given["flags"]
+
+
+def test_nothing_of_a_patient_is_in_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whether the file can be read or not."""
+    whole, cut = tmp_path / "whole.dcm", tmp_path / "cut.dcm"
+    whole.write_bytes(dicom_file(**PATIENT))
+    cut.write_bytes(dicom_file(**PATIENT)[:-200])
+    records = list(predict(system(monkeypatch), [Picture(f, "male") for f in (whole, cut)], True))
+    assert [record["error"] is None for record in records] == [True, False]
+    table = answers_as_table(records).to_csv()
+    said = table + answers_as_json(records) + told(records) + "".join(capfd.readouterr())
+    for value in PATIENT.values():
+        for part in value.split("^"):
+            assert part.encode() in whole.read_bytes(), "or nothing is looked for"
+            assert part not in said
 
 
 def test_an_empty_picture_gets_none_either(hand: Path, monkeypatch: pytest.MonkeyPatch) -> None:

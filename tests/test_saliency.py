@@ -69,7 +69,7 @@ def test_the_gradient_of_a_head_is_that_of_finite_differences(name: str) -> None
 
 
 def test_gradients_are_the_same_on_jax() -> None:
-    pytest.importorskip("jax")
+    pytest.importorskip("jax", reason="jax is not installed")
     code = (
         "import json, keras, numpy as np;"
         "from keras import ops;"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +31,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk is full, or may not be written.
     """
-    partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.partial")
     try:
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from boneage_lib.data.plain_tables import read_plain_csv
 from boneage_lib.data.resampling import AgeNormalizer, resample_uniformly
 from boneage_lib.errors import InputError
 
@@ -32,15 +33,10 @@ def read_predictions(path: str | Path, infants: bool = False) -> pd.DataFrame:
         path: a CSV file with the columns that `validate_predictions` asks for.
         infants: see `validate_predictions`.
     """
+    # Round-trip parsing, so that a table read back gives the very numbers it was written from.
+    table = read_plain_csv(Path(path), float_precision="round_trip")
     try:
-        # Round-trip parsing, so that a table read back gives the very numbers it was written from.
-        table = validate_predictions(
-            pd.read_csv(path, float_precision="round_trip"), infants=infants
-        )
-    except FileNotFoundError:
-        raise InputError(f"Found no file {path}; expected a prediction table (CSV).") from None
-    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a readable CSV file: {error}.") from None
+        table = validate_predictions(table, infants=infants)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     numbers = pd.api.types.is_numeric_dtype(table["id"])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from boneage_lib.data.pictures import SUFFIXES, read_picture
+from boneage_lib.data.plain_tables import read_plain_csv
 from boneage_lib.data.threads import n_cores, single_threaded_opencv
 from boneage_lib.errors import InputError, printable
 
@@ -79,10 +79,7 @@ def pictures(paths: Sequence[Path], sex: str | None, table: Path | None) -> list
 
 
 def _sexes(table: Path) -> dict[str, str]:
-    try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{table} cannot be read: {error}.") from None
+    rows = read_plain_csv(table, dtype=str, keep_default_na=False)
     if missing := {"file", "sex"} - set(rows):
         raise InputError(f"{table} lacks {', '.join(sorted(missing))}; found {list(rows)}.")
     repeated = rows["file"][rows["file"].duplicated()]

@@ -46,10 +46,26 @@ def mark_done(run: Run, step: str) -> None:
             partial.write_text(sha256_of(run.folder / file) + "\n")
 
 
-def forget_missing(run: Run) -> None:
-    """Take the marks of steps of which a file is gone, so that they are done again."""
+def forget_missing(run: Run) -> list[str]:
+    """Take the marks of steps of which a file is gone or changed, so that they are done again.
+
+    Returns:
+        The files that are there, but not as their marks say, by their path in the run's folder.
+    """
+    changed = []
     for step in STEPS:
         files = made_by(step)
-        if not all((run.folder / file).is_file() for file in files):
+        other = [file for file in files if _is_other(run, file)]
+        if other or not all((run.folder / file).is_file() for file in files):
             for file in files:
                 (run.folder / mark(file)).unlink(missing_ok=True)
+        changed += other
+    return changed
+
+
+def _is_other(run: Run, file: str) -> bool:
+    """Whether a file is there and marked, and not what was marked."""
+    made, marked = run.folder / file, run.folder / mark(file)
+    if not (made.is_file() and marked.is_file()):
+        return False
+    return sha256_of(made) != marked.read_text().strip()

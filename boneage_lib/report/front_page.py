@@ -79,15 +79,20 @@ def write_front_page(run: Run, folder: Path) -> list[Path]:
     Returns:
         Both pages.
     """
+    save_front_figure(folder)
+    pages = {"this_run.md": front_page(run), "verdicts.md": verdicts()}
+    for name, text in pages.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in pages]
+
+
+def save_front_figure(folder: Path) -> None:
+    """Draw the kept study's errors as ``front.svg``; nothing where there is no study."""
     study = study_metrics()
     if study is not None:
         scores = {name: found["test"] for name, found in study["networks"].items()}
         guess = next(iter(study["networks"].values()))["constant"]["mae_months"]
         save_figure(figures.errors_bar(scores, {"constant guess": guess}), folder / FIGURE)
-    pages = {"this_run.md": front_page(run), "verdicts.md": verdicts()}
-    for name, text in pages.items():
-        (folder / name).write_text(text)
-    return [folder / name for name in pages]
 
 
 def front_page(run: Run) -> str:
@@ -95,7 +100,7 @@ def front_page(run: Run) -> str:
     settings = yaml.safe_load(run.parameters_file.read_text())
     measured = run.read_json("metrics.json", "08_ensemble_analysis")
     data = measured["data"]
-    lines = _answer()
+    lines = answer()
     lines += ["## This run", ""]
     if not testable(data):
         kind = "synthetic" if data["cohort_kind"] == "synthetic" else "real"
@@ -125,8 +130,8 @@ def _made(run: Run) -> str:
     return f"Made on {day}{source}, on {as_words(devices)}. "
 
 
-def _answer() -> list[str]:
-    """What the kept study of real radiographs answers; nothing where there is none."""
+def answer() -> list[str]:
+    """Lines of what the kept study of real radiographs answers; none where there is no study."""
     study = study_metrics()
     if study is None:
         return []

@@ -195,7 +195,13 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
                 remove_left(folder)
             _write_yaml(run.parameters_file, settings)
             _write_yaml(run.jobs_file, {"jobs": jobs})
-            forget_missing(run)
+            for file in forget_missing(run):
+                print(
+                    f"{file} is not what its step made: damaged, or written by somebody else. The "
+                    "step is done again.",
+                    file=sys.stderr,
+                    flush=True,
+                )
             no_later_than_now(inputs_of(run))
             for target in TARGETS:
                 if code := run_snakemake(run, jobs, target, extra, lock):

@@ -121,14 +121,15 @@ class Run:
         try:
             return json.loads(path.read_text())
         except ValueError as error:
-            raise InputError(
-                f"{shown(path)} is damaged: {error}. notebooks/{notebook}.ipynb makes it again: "
-                "delete the file and start the run again."
-            ) from None
+            raise _damaged(path, error, notebook) from None
 
     def read_table(self, path: str, notebook: str) -> pd.DataFrame:
         """A CSV file of the run, by its path in the folder; see `read_json` for what is raised."""
-        return pd.read_csv(self._need(self.folder / path, notebook))
+        file = self._need(self.folder / path, notebook)
+        try:
+            return pd.read_csv(file)
+        except ValueError as error:
+            raise _damaged(file, error, notebook) from None
 
     def write_json(self, name: str, content: Any) -> Path:
         """Write ``results/<name>`` whole or not at all."""
@@ -163,6 +164,13 @@ def sha256_of(file: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _damaged(file: Path, error: ValueError, notebook: str) -> InputError:
+    return InputError(
+        f"{shown(file)} is damaged: {str(error).strip()}. notebooks/{notebook}.ipynb makes it again: "
+        "delete the file and start the run again."
+    )
 
 
 def _write(path: Path, text: str) -> Path:

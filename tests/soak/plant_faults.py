@@ -76,8 +76,9 @@ def first_failure(folder: Path, tests: list[str]) -> str | None:
     )
     if ran.returncode == 0:
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+?::\S+|\S+)", ran.stdout, re.M)
-    if ran.returncode > 2 or failed is None:
+    # Notebooks' cells have names with blanks: ``notebooks/01_data_inspection.ipynb::Cell 3``.
+    failed = re.search(r"^FAILED (.+?)(?: - .*)?$", ran.stdout, re.M)
+    if ran.returncode != 1 or failed is None:
         raise RuntimeError(f"pytest ended with {ran.returncode}:\n{ran.stdout[-2000:]}")
     return failed[1]
 
