@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            all tests, and the notebooks against their published outputs
-# make lint | format | notebooks | coverage | links | soak | audit | review | setup | clean
+# make lint | format | notebooks | coverage | jax | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
 # the one that .venv is made of.
@@ -21,7 +21,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint format notebooks coverage links soak audit review clean
+.PHONY: help setup report test lint format notebooks coverage jax links soak audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -88,13 +88,19 @@ coverage: $(STAMP)
 	$(BIN)/coverage report
 	$(BIN)/python tools/check_coverage.py
 
+# The tests that depend on no backend, with Keras on JAX; tests/backend_bound.txt names the others.
+jax: $(STAMP)
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/pytest -rs -n 2 --dist loadfile $$(sed 's/^/--ignore tests\//' tests/backend_bound.txt) tests --ignore tests/run
+
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
 
-# Whole runs that are disturbed at every stage, for some half an hour, and what held; by the
-# superuser, who may mount a small disk.
+# Faults planted in the code, files made to mislead, and whole runs disturbed at every stage: two
+# hours; by the superuser, who may mount a small disk.
 soak: $(STAMP)
+	$(BIN)/python tests/soak/plant_faults.py --out results/soak/planted.csv
+	$(BIN)/python tests/soak/fuzz_prepare.py --out results/soak/fuzz.csv 2> /dev/null
 	$(BIN)/python tests/soak/survive_faults.py --out runs/soak
 
 # Whether a pin that this Python would install has a known weakness; needs a network. The judge lives

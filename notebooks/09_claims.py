@@ -60,7 +60,7 @@ rows = keep_claims(
     inputs=claim_inputs(run),
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 verdict_counts(rows)
 
 # %% [markdown]

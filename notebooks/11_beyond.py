@@ -59,7 +59,7 @@ run = Run(run_dir)
 # radiographs, and a difference that another seed could have made is not told apart from a better
 # recipe. The test radiographs are asked about once all steps are taken, and choose nothing.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 reached = reach(
     run,
     rungs,
@@ -77,7 +77,7 @@ reached = reach(
     seed=seed,
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 show(
     tables.ladder(reached.found),
     f"Steps from the paper's recipe to the best one, of {reached.on}: mean absolute errors (months) "
@@ -87,7 +87,7 @@ show(
     of=reached.of,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-ladder", "caption": "Mean absolute error on test after each step, with 95 % intervals: filled where validation kept the step, hollow where it did not."}, "image": {"alt": "A column of points with intervals, one for each step from the paper's recipe on top to the last, gives the mean absolute error on test radiographs in months."}}
+# %% mystnb={"figure": {"name": "fig-ladder", "caption": "Mean absolute error on test after each step, with 95 % intervals: filled where validation kept the step, hollow where it did not."}, "image": {"alt": "A column of points with intervals, one for each step from the paper's recipe on top to the last, gives the mean absolute error on test radiographs in months."}}
 figures.ladder(reached.found) if reached.found else None
 
 # %% [markdown]
@@ -98,7 +98,7 @@ figures.ladder(reached.found) if reached.found else None
 # with few. The synthetic ones come on top: a network that begins with them makes twice as many
 # updates, and every network as many on real radiographs, however few these are.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 show(
     tables.pretraining(reached.found),
     f"Mean absolute errors on test (months) without and with synthetic radiographs first, of "
@@ -114,7 +114,7 @@ show(
 # {cite:p}`lei2018`: it asks nothing of their distribution, and promises nothing of a single group.
 # How often it held the reference age of a test radiograph:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 show(
     tables.coverage(reached.found),
     "Share of test radiographs whose reference age lies in the 90 % interval about the best step's "
@@ -130,7 +130,7 @@ show(
 # larger ones, each with as many updates and about as many different views. Larson et al. {cite:p}`larson2018` trained whole networks
 # and tested them on other examinations: the slopes compare, the errors do not.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 some = on_some(
     run,
     sizes,
@@ -144,7 +144,7 @@ some = on_some(
     seed=seed,
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 show(
     tables.data_size(some.found),
     f"Errors on test radiographs by number of training radiographs, of {some.on}: means with 95 % "
@@ -153,5 +153,5 @@ show(
     of=some.of,
 )
 
-# %% tags=["nbval-ignore-output"] mystnb={"figure": {"name": "fig-data-size", "caption": "Root mean square error by number of training radiographs, with 95 % intervals over seeds, beside the curve of Larson et al. on other examinations."}, "image": {"alt": "Two lines give the root mean square error in months against the number of training radiographs on a logarithmic axis: one of the frozen network here, one as Larson and others printed it."}}
+# %% mystnb={"figure": {"name": "fig-data-size", "caption": "Root mean square error by number of training radiographs, with 95 % intervals over seeds, beside the curve of Larson et al. on other examinations."}, "image": {"alt": "Two lines give the root mean square error in months against the number of training radiographs on a logarithmic axis: one of the frozen network here, one as Larson and others printed it."}}
 figures.data_size(some.found) if some.found else None

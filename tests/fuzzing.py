@@ -1,4 +1,4 @@
-"""Damaged and crafted files for `boneage prepare`, and what must come of each: data or InputError.
+"""Damaged and crafted files for `prepare` and `predict`: data or InputError must come of each.
 
 Shared by `test_fuzz_prepare.py`, which takes seconds, and `soak/fuzz_prepare.py`, which takes as
 long as it is told.
@@ -41,6 +41,7 @@ from pydicom.uid import (
 
 from boneage_lib.data.decoding import PNG_SIGNATURE, decode
 from boneage_lib.data.labels import read_label_tables
+from boneage_lib.data.pictures import read_picture
 from boneage_lib.data.sources import Entry, open_source
 from boneage_lib.errors import InputError
 
@@ -162,6 +163,25 @@ def images() -> dict[str, bytes]:
     palette = io.BytesIO()
     Image.fromarray(GREY).convert("P").save(palette, "png")
     return found | {"palette PNG": palette.getvalue()}
+
+
+@cache
+def pictures() -> dict[str, bytes]:
+    """Valid radiographs in forms that only `boneage predict` reads."""
+    sixteen, color = GREY.astype(np.uint16) * 257, np.dstack([GREY] * 3)
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    return {
+        "grey JPEG": encoded("JPEG"),
+        "color JPEG, turned": encoded("JPEG", color, exif=rotated),
+        "progressive JPEG": encoded("JPEG", progressive=True),
+        "grey TIFF": encoded("TIFF"),
+        "TIFF, 16 bits": encoded("TIFF", sixteen),
+        "color TIFF, deflated": encoded("TIFF", color, compression="tiff_adobe_deflate"),
+        "TIFF, LZW": encoded("TIFF", compression="tiff_lzw"),
+        "TIFF, PackBits": encoded("TIFF", compression="packbits"),
+        "JPEG in TIFF": encoded("TIFF", compression="jpeg"),
+    }
 
 
 @cache
@@ -381,6 +401,7 @@ FILES = {
     | noise(("noise",), (b"", PNG_SIGNATURE, bytes(128) + b"DICM", b"\xff\xd8\xff", b"II*\0"))
     | odd_png()
     | odd_dicom(),
+    "picture": damaged(pictures()) | noise(("noise",), (b"\xff\xd8\xff", b"II*\0", b"MM\0*")),
     "table": damaged(tables())
     | noise(("train.csv", "test.xlsx"), (b"", b"id,boneage,male\n", b"PK\x03\x04"))
     | st.tuples(st.just("train.csv"), st.text(max_size=200).map(lambda text: text.encode("utf-8")))
@@ -396,6 +417,12 @@ def read_image(name: str, content: bytes) -> None:
     image, original = decode(content, 32)
     assert image.shape == (32, 32) and image.dtype == np.uint8
     assert min(original.width, original.height) >= 1 and 1 <= original.bits <= 16
+
+
+def read_any_picture(name: str, content: bytes) -> None:
+    image, original = read_picture(content, 32)
+    assert image.shape == (32, 32) and image.dtype == np.uint8
+    assert min(original.width, original.height) >= 1 and original.bits in (8, 16)
 
 
 def read_table(name: str, content: bytes) -> None:
@@ -419,7 +446,12 @@ def read_archive(name: str, content: bytes) -> None:
                     continue  # one member is damaged; the others may be whole
 
 
-READERS = {"image": read_image, "table": read_table, "archive": read_archive}
+READERS = {
+    "image": read_image,
+    "picture": read_any_picture,
+    "table": read_table,
+    "archive": read_archive,
+}
 
 
 def outcome(kind: str, name: str, content: bytes) -> tuple[str, SimpleNamespace]:

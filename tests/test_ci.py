@@ -57,6 +57,8 @@ def test_each_job_calls_what_it_is_there_for() -> None:
         "report": ["make report"],
         "pages": [],
         "links": ["make report", "make links"],
+        "coverage": ["make coverage"],
+        "jax": ["make jax"],
         "audit": ["make audit"],
     }
 
@@ -118,7 +120,8 @@ def test_downloads_are_kept_as_long_as_the_lock_stays() -> None:
 def test_links_and_pins_are_looked_at_every_week_and_the_rest_with_a_change() -> None:
     (when,) = EVENTS["schedule"]
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"])
-    assert JOBS["links"]["if"] == JOBS["audit"]["if"] == WEEKLY
+    weekly = {name for name, job in JOBS.items() if job.get("if") == WEEKLY}
+    assert weekly == {"links", "audit", "coverage", "jax"}
     assert JOBS["lint"]["if"] == NOT_SCHEDULED
     assert JOBS["test"]["needs"] == JOBS["report"]["needs"] == "lint"  # skipped with it
 

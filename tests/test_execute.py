@@ -184,13 +184,15 @@ def test_published_notebooks_lack_what_was_injected() -> None:
         metadata={"papermill": {"duration": 3.1}, "kernelspec": dict(KERNEL)},
         cells=[
             new.new_code_cell("n = 1", metadata={"tags": ["parameters"]}, execution_count=1),
-            new.new_code_cell("n = 9", metadata={"tags": ["injected-parameters"]}),
+            new.new_code_cell(
+                "n = 9", metadata={"tags": ["injected-parameters"]}, execution_count=2
+            ),
             new.new_markdown_cell("Text", metadata={"papermill": {"status": "completed"}}),
             new.new_code_cell(
                 "n",
                 metadata={"execution": {"iopub.status.busy": "now"}, "tags": ["kept"]},
-                outputs=[new.new_output("execute_result", {"text/plain": "9"}, execution_count=7)],
-                execution_count=7,
+                outputs=[new.new_output("execute_result", {"text/plain": "9"}, execution_count=3)],
+                execution_count=3,
             ),
         ],
     )
@@ -199,3 +201,10 @@ def test_published_notebooks_lack_what_was_injected() -> None:
     assert found.cells[-1].execution_count == found.cells[-1].outputs[0].execution_count == 2
     assert found.cells[-1].metadata == {"tags": ["kept"]}
     assert found.metadata == {"kernelspec": KERNEL}
+
+
+@pytest.mark.parametrize("ran", [(2, 1), (1, 3), (1, None), (1, 1)])
+def test_cells_that_ran_out_of_order_are_not_published(ran: tuple[int | None, ...]) -> None:
+    cells = [nbformat.v4.new_code_cell("n = 1", execution_count=count) for count in ran]
+    with pytest.raises(InputError, match="expected each once, from the first to the last"):
+        published(nbformat.v4.new_notebook(cells=cells))

@@ -30,7 +30,7 @@ from boneage_lib.data.whole_files import explained
 from boneage_lib.errors import InputError
 from boneage_lib.report import book, pipeline
 from boneage_lib.report.book import build_book
-from boneage_lib.report.done import RESULTS
+from boneage_lib.report.done import MODELS, RESULTS
 from boneage_lib.report.execute import NotebookFailed, execute
 from boneage_lib.report.made import made_file, write_made
 from boneage_lib.report.models import keep_model
@@ -602,7 +602,7 @@ def test_a_damaged_result_is_told_with_its_notebook(tmp_path: Path) -> None:
         run.read_table("histories/xception.csv", "04_xception")
 
 
-def test_a_result_that_changed_is_told_and_made_again(
+def test_a_result_that_changed_or_is_gone_is_made_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     made_up = MadeUpRun(tmp_path)
@@ -613,5 +613,8 @@ def test_a_result_that_changed_is_told_and_made_again(
     capfd.readouterr()
     code, begun = made_up.start()
     assert code == 0 and "04_xception" in begun and "03_inception_v3" not in begun
+    (made_up.run.folder / MODELS["03_inception_v3"]).unlink()
+    code, begun = made_up.start()
+    assert code == 0 and "03_inception_v3" in begun and "04_xception" not in begun
     assert made_up.start() == (0, []), "and that once"
     assert "results/xception.json is not what its step made" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Damaged and crafted files: `boneage prepare` reads them or says what is wrong, and no more."""
+"""Damaged and crafted files: `prepare` and `predict` read them or say what is wrong."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import FILES, READERS, archives, bounded, images, outcome, tables
+from fuzzing import FILES, READERS, archives, bounded, images, outcome, pictures, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 # What a reader took is counted by this system alone.
 LINUX = os.access("/proc/self/clear_refs", os.W_OK)
-VALID = {"image": images, "table": tables, "archive": archives}
+VALID = {"image": images, "picture": pictures, "table": tables, "archive": archives}
 #: Valid files that are refused all the same.
 OTHERS = ("JPEG", "TIFF", "nothing", "deflated DICOM")
 

@@ -26,6 +26,7 @@ def shares(totals: dict[str, int]) -> dict[str, float]:
 
 
 def main() -> int:
+    """Print both shares; the exit code is 1 where one is too small."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "coverage.json"
         command = [sys.executable, "-m", "coverage", "json", "--quiet", "-o", str(file)]

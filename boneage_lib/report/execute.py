@@ -161,7 +161,16 @@ def published(notebook: nbformat.NotebookNode, injected: bool = True) -> nbforma
     Args:
         notebook: as papermill wrote it.
         injected: keep the cell of injected parameters.
+
+    Raises:
+        InputError: its cells did not run once each, from the first to the last.
     """
+    ran = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    if ran != list(range(1, len(ran) + 1)):
+        raise InputError(
+            f"The cells of a notebook ran in the order {ran}; expected each once, from the first "
+            "to the last. Run it again."
+        )
     notebook.metadata.pop("papermill", None)
     if not injected:
         notebook.cells = [

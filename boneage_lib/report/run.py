@@ -168,8 +168,8 @@ def sha256_of(file: Path) -> str:
 
 def _damaged(file: Path, error: ValueError, notebook: str) -> InputError:
     return InputError(
-        f"{shown(file)} is damaged: {str(error).strip()}. notebooks/{notebook}.ipynb makes it again: "
-        "delete the file and start the run again."
+        f"{shown(file)} is damaged: {str(error).strip()}. notebooks/{notebook}.ipynb makes it "
+        "again: delete the file and start the run again."
     )
 
 

@@ -3,12 +3,12 @@
     .venv/bin/python tests/run/write_references.py [--seeds 10]
 
 Trains every network of runs/demo, which must be finished, with more seeds on the banks that are
-there, and writes `references.json`: the mean error over seeds of networks and ensembles on test,
-months, its standard deviation, and the tolerance that follows from both. Another machine's rounding
-ends, at worst, in what another seed would have given; so its error lies in the seeds' prediction
-interval with the probability that `CONFIDENCE` says. Beside it stands what each type of processor
-that was tried gave for the demo's own seed; those of other machines are kept. On these, the errors
-must be the same to `AGREE_WITHIN`, the last digit that the book prints.
+there, and writes `references.json`: the means of errors over seeds, months, their standard
+deviations, and the tolerances that follow from both. Another machine's rounding ends, at worst, in
+what another seed would have given; so its error lies in the seeds' prediction interval with the
+probability that `CONFIDENCE` says. Beside it stands what each type of processor that was tried gave
+for the demo's own seed; those of other machines are kept. On these, errors must be the same to
+`AGREE_WITHIN`, the last digit that the book prints.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 from scipy import stats
@@ -62,6 +64,49 @@ def tolerance(sd: float, n: int) -> float:
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd * math.sqrt(1 + 1 / n)
 
 
+def processor(name: str) -> str:
+    """A type of processor: its name, which many share, and its widest instructions."""
+    file = Path("/proc/cpuinfo")
+    flags = file.read_text() if file.is_file() else ""
+    widest = next((word for word in ("amx_bf16", "avx512f", "avx2") if word in flags), "")
+    return f"{name}, {widest}" if widest else name
+
+
+def of_own_seed(run: Run) -> dict[str, float]:
+    """Errors of a run's networks, ensembles and patch settings, months to two digits."""
+    metrics = run.read_json("metrics.json", "08_ensemble_analysis")
+    found = {
+        f"{row['name']}, {key}": row[key]
+        for row in metrics["ensemble"]
+        for key in ("mae_months", "rmse_months", "mae_validation_months")
+    }
+    for study in ("patch_size_study", "patch_size_fair"):
+        table = run.read_table(f"results/{study}.csv", "07_patch_size_study")
+        found |= {
+            f"{study}, {row.patch_count} patches, seed {getattr(row, 'seed', 0)}": row.mae_months
+            for row in table.itertuples(index=False)
+        }
+    return {name: round(float(value), 2) for name, value in found.items()}
+
+
+def by_seed(
+    tables: dict[str, dict[int, pd.DataFrame]], split: str, error: Callable[[pd.Series], float]
+) -> dict[str, dict[str, float]]:
+    """The spread over seeds of each network's error, see `spread`."""
+    found = {}
+    for name, of_network in tables.items():
+        parts = [table[table["split"] == split] for table in of_network.values()]
+        errors = [error(part["predicted_months"] - part["boneage_months"]) for part in parts]
+        found[name] = spread(float(np.mean(errors)), float(np.std(errors, ddof=1)), len(errors))
+    return found
+
+
+def spread(mean: float, sd: float, seeds: int) -> dict[str, float]:
+    """What a reference holds."""
+    found = {"mean": mean, "sd": sd, "tolerance": tolerance(sd, seeds)}
+    return {name: round(value, 3) for name, value in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
@@ -70,24 +115,22 @@ def main() -> None:
     settings = yaml.safe_load(run.parameters_file.read_text())
     metrics = run.read_json("metrics.json", "08_ensemble_analysis")
     normalizer = AgeNormalizer(**metrics["normalizer"])
-    study = seed_study(predictions(run, settings, seeds), normalizer)
+    tables = predictions(run, settings, seeds)
+    study = seed_study(tables, normalizer)
     before = json.loads(FILE.read_text()) if FILE.is_file() else {"processors": {}}
     made = environment()
-    own = {row["name"]: round(row["mae_months"], 2) for row in metrics["ensemble"]}
     record = {
         "seeds": seeds,
         "confidence": CONFIDENCE,
         "made_by": made,
         "processors_agree_within_months": AGREE_WITHIN,
-        "processors": before["processors"] | {made["processor"]: own},
+        "processors": before["processors"] | {processor(made["processor"]): of_own_seed(run)},
         "test_mae_months": {
-            str(row.name): {
-                "mean": round(row.mae_months, 3),
-                "sd": round(row.mae_sd_months, 3),
-                "tolerance": round(tolerance(row.mae_sd_months, seeds), 3),
-            }
+            str(row.name): spread(row.mae_months, row.mae_sd_months, seeds)
             for row in study.itertuples(index=False)
         },
+        "test_rmse_months": by_seed(tables, "test", lambda off: float((off**2).mean() ** 0.5)),
+        "validation_mae_months": by_seed(tables, "validation", lambda off: float(off.abs().mean())),
     }
     FILE.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -1,15 +1,16 @@
-"""Feed damaged and crafted files to `boneage prepare`'s parsers for as long as is wanted.
+"""Feed damaged and crafted files to the parsers of `prepare` and `predict`, as long as is wanted.
 
-    .venv/bin/python tests/soak/fuzz_prepare.py [--minutes 10] [--seed 0] [--only image]
+    .venv/bin/python tests/soak/fuzz_prepare.py [--minutes 10] [--seed 0] [--only image] [--out CSV]
 
 Every file must be read or refused with an InputError, within seconds and without much memory. What
-fails is made as small as possible and told; exit code 1 when anything does. The last line is a row
-for a table: minutes, files, read, refused, the longest time, the largest memory, failures.
+fails is made as small as possible and told; exit code 1 when anything does. A table of one row says
+how long it went, of how many files, and what came of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import time
 import traceback
@@ -70,6 +71,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=sorted(FILES))
+    parser.add_argument("--out", type=Path, help="write the table to this CSV file")
     arguments = parser.parse_args()
     warnings.simplefilter("error")  # nobody at a terminal knows what to do with one
     end = time.monotonic() + 60 * arguments.minutes
@@ -86,11 +88,20 @@ def main() -> int:
             total += found
             longest, largest = max(longest, seconds), max(largest, memory_bytes)
         number += 1
-    print(
-        f"| {arguments.minutes:g} min | {total.total():,} files | {total['read']:,} read | "
-        f"{total['refused']:,} refused | {longest:.1f} s | {largest / 2**20:.0f} MiB | "
-        f"{failures} failed |"
-    )
+    row = {
+        "minutes": f"{arguments.minutes:g}",
+        "files": f"{total.total():,}",
+        "read": f"{total['read']:,}",
+        "refused": f"{total['refused']:,}",
+        "longest (s)": f"{longest:.1f}",
+        "largest memory (MiB)": f"{largest / 2**20:.0f}",
+        "failed": str(failures),
+    }
+    print(", ".join(f"{name}: {value}" for name, value in row.items()))
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with arguments.out.open("w", newline="") as table:
+            csv.writer(table, lineterminator="\n").writerows([row.keys(), row.values()])
     return 1 if failures else 0
 
 
