@@ -326,6 +326,18 @@ def test_the_old_book_stays_when_the_new_one_does_not_fit(
         assert contents(run.html) == before
 
 
+def test_jupyter_books_own_word_for_a_full_disk_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes in a process of its own, and ends with the system's words."""
+    said = "writing output...\nOSError: [Errno 28] No space left on device\n"
+    failed = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(book.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(InputError, match=FULL):
+        book.jupyter_book(tmp_path, tmp_path / "book.log")
+    assert (tmp_path / "book.log").read_text() == said
+
+
 def test_a_run_is_refused_at_once_where_nothing_can_be_written(disk: SmallDisk) -> None:
     settings = settle("demo", None, None, [])
     run = Run(disk.folder / "run")

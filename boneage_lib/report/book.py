@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from boneage_lib.data.whole_files import explained
+from boneage_lib.data.whole_files import FULL, disk_full, explained
 from boneage_lib.errors import InputError
 from boneage_lib.report.explorer import write_explorer
 from boneage_lib.report.front_page import write_front_page
@@ -100,7 +100,7 @@ def jupyter_book(pages: Path, log: Path, *more: str | Path) -> None:
         more: further arguments of ``jupyter-book build``.
 
     Raises:
-        InputError: it failed; its last lines say why.
+        InputError: it failed, and its last lines say why; the disk is full.
     """
     built = subprocess.run(
         [
@@ -123,5 +123,7 @@ def jupyter_book(pages: Path, log: Path, *more: str | Path) -> None:
     )
     log.write_text(built.stdout + built.stderr)
     if built.returncode:
+        if any(f"[Errno {code}]" in built.stderr for code in FULL):
+            raise InputError(disk_full(pages))
         tail = "\n".join(line for line in built.stderr.splitlines() if line.strip())[-3000:]
         raise InputError(f"The book could not be built; all of the output is in {log}.\n{tail}")
