@@ -58,12 +58,13 @@ report: $(STAMP)
 	$(BIN)/boneage run demo $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 # The notebooks read what the run has just made, and write the same again, so two go side by side.
+# By their number of tests, files of few and long ones would come last, and one core would wait.
 test: lint
-	$(BIN)/pytest -rs -n 2 --dist loadfile tests --ignore tests/run
+	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests --ignore tests/run
 	$(BIN)/boneage run demo
-	$(BIN)/pytest -rs -n 2 --dist loadfile -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	tests/run/install_chromium.sh
-	$(BIN)/pytest -rs -n 2 --dist loadfile tests/run
+	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests/run
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -83,14 +84,14 @@ notebooks: $(STAMP)
 # Which lines and branches of the library no test runs; fails below 95 % of lines, 90 of branches.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -rs -n 2 --dist loadfile tests --ignore tests/run
+	$(BIN)/coverage run -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests --ignore tests/run
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python tools/check_coverage.py
 
 # The tests that depend on no backend, with Keras on JAX; tests/backend_bound.txt names the others.
 jax: $(STAMP)
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/pytest -rs -n 2 --dist loadfile $$(sed 's/^/--ignore tests\//' tests/backend_bound.txt) tests --ignore tests/run
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $$(sed 's/^/--ignore tests\//' tests/backend_bound.txt) tests --ignore tests/run
 
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)

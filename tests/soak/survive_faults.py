@@ -350,10 +350,10 @@ def enter(run: Whole, stage: str, chance: random.Random) -> bool:
     return False
 
 
-def disturb(table: Table, disk: Path, times: int, chance: random.Random) -> Whole:
-    """Run with faults at every stage; the run, come to its end."""
-    run = Whole(disk / "disturbed")
-    how = "tests/soak/survive_faults.py, whole runs"
+def faults_of_stages(
+    times: int, chance: random.Random
+) -> list[tuple[str, str, Callable[[Whole], bool]]]:
+    """What happens to a whole run, stage by stage: the stage, the fault, and how it comes about."""
     everywhere: list[tuple[str, Callable[[Whole], bool]]] = [
         *[("killed", kill)] * times,
         ("Ctrl-C", press_ctrl_c),
@@ -369,11 +369,18 @@ def disturb(table: Table, disk: Path, times: int, chance: random.Random) -> Whol
             ("damaged cohort", damage("cohort/images.npy", "is damaged", chance)),
         ],
     }
-    faults = [
+    return [
         (stage, fault, happen)
         for stage in STAGES
         for fault, happen in [*everywhere, *only.get(stage, [])]
     ]
+
+
+def disturb(table: Table, disk: Path, times: int, chance: random.Random) -> Whole:
+    """Run with faults at every stage; the run, come to its end."""
+    run = Whole(disk / "disturbed")
+    how = "tests/soak/survive_faults.py, whole runs"
+    faults = faults_of_stages(times, chance)
     for stage, fault, _ in faults:
         table.plan(fault, stage, how)
     for stage, fault, happen in faults:
