@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
+import random
 import re
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from made_up_run import ROOT
@@ -19,11 +22,11 @@ SOAK = Path(__file__).parent / "soak"
 
 def script(name: str) -> ModuleType:
     """One of the soak's scripts as a module."""
-    spec = importlib.util.spec_from_file_location(name, SOAK / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(SOAK))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(SOAK))
 
 
 def test_everything_but_times_is_compared(tmp_path: Path) -> None:
@@ -102,3 +105,28 @@ def test_every_fault_was_planted_and_noticed() -> None:
     assert len(kept) == len(PLANTED)
     for line, fault in zip(kept, PLANTED, strict=True):
         assert line.startswith(fault["fault"]) and not line.endswith(",nobody"), line
+
+
+def test_every_fault_from_outside_was_tried_and_survived() -> None:
+    """Of the kept table, which only a soak that came to its end replaces."""
+    soak = script("survive_faults")
+    planned = {(fault, stage) for stage, fault, _ in soak.faults_of_stages(1, random.Random(0))}
+    rows = yaml.safe_load((SOAK / "fault_table.yaml").read_text())
+    planned |= {(row["fault"], row["stage"]) for row in rows}
+    planned |= {("all of them", "whole run")}
+    planned |= {("failing cell", stage) for stage in ("notebook", "whole run")}
+    kept = pd.read_csv(ROOT / "results" / "soak" / "faults.csv")
+    assert set(zip(kept["fault"], kept["stage"], strict=True)) == planned
+    assert (kept["tried"] > 0).all()
+    assert (kept["survived"] == kept["tried"]).all() and (kept["lost"] == 0).all()
+
+
+def test_a_table_holds_only_where_everything_was_tried_and_survived(tmp_path: Path) -> None:
+    table = script("survive_faults").Table(tmp_path / "faults.csv")
+    table.plan("killed", "book", "whole runs")
+    assert not table.holds, "it was not tried"
+    table.add("killed", "book", "whole runs", survived=True)
+    assert table.holds
+    table.add("disk full", "book", "whole runs", survived=True, lost=1)
+    assert not table.holds, "a file was lost"
+    assert len(pd.read_csv(table.file)) == 2
