@@ -91,7 +91,7 @@ coverage: $(STAMP)
 
 # The tests that depend on no backend, with Keras on JAX; tests/backend_bound.txt names the others.
 jax: $(STAMP)
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $$(sed 's/^/--ignore tests\//' tests/backend_bound.txt) tests --ignore tests/run
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $$(sed '/^#/d; s/^/--deselect /' tests/backend_bound.txt) tests --ignore tests/run
 
 # Whether addresses outside the book still answer; needs the run's book and a network.
 links: $(STAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -81,3 +82,31 @@ def test_two_devices_train_like_one(records: dict[str, Any], training: str) -> N
 
 def test_a_batch_that_two_devices_cannot_share_is_refused(records: dict[str, Any]) -> None:
     assert "batch_size=7 on 2 devices" in records["jax on two devices"]["refused"]
+
+
+EXPORTED = """
+import numpy as np
+from boneage_lib.training.extraction import Extractor
+grey = np.random.default_rng(0).integers(0, 256, (2, 71, 71), dtype=np.uint8)
+found, expected = (
+    Extractor("xception", 71, runtime=runtime, precision="float32")(grey)[0]
+    for runtime in ("openvino", "keras")
+)
+np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6 * np.abs(expected).max())
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
+)
+def test_openvino_takes_a_base_from_jax() -> None:
+    """What JAX lowers it to holds operations that OpenVINO does not know."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORTED],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -141,3 +141,11 @@ def test_hooks_are_local() -> None:
     hooks = HOOKS["repos"][0]["hooks"]
     assert [hook["entry"] for hook in hooks] == ["make format", "make lint"]
     assert all(hook["language"] == "system" and not hook["pass_filenames"] for hook in hooks)
+
+
+def test_what_is_left_out_on_the_other_backend_is_there() -> None:
+    lines = (ROOT / "tests" / "backend_bound.txt").read_text().splitlines()
+    for line in lines:
+        if not line.startswith("#"):
+            file, _, test = line.partition("::")
+            assert f"def {test}" in (ROOT / file).read_text(), line

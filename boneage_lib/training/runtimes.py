@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,10 +37,11 @@ def choose_runtime(runtime: str = "auto") -> str:
     """
     if runtime not in RUNTIMES:
         raise InputError(f"Found runtime={runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    installed = importlib.util.find_spec("openvino") is not None
+    # TensorFlow exports to it, whatever the backend is.
+    installed = all(importlib.util.find_spec(name) for name in ("openvino", "tensorflow"))
     if runtime == "openvino" and not installed:
         raise InputError(
-            "Found no OpenVINO; expected the package openvino. Install it "
+            "Found no OpenVINO; expected the packages openvino and tensorflow. Install them "
             "(pip install 'boneage[openvino]'), or use runtime='keras'."
         )
     if runtime == "auto":
@@ -137,6 +140,43 @@ def keras_runner(model: keras.Model) -> Runner:
     return run
 
 
+#: Run on TensorFlow; its words are a saved model and the file that OpenVINO reads.
+EXPORT = """
+import sys
+import keras
+import boneage_lib.networks
+model = keras.saving.load_model(sys.argv[1], compile=False, safe_mode=True)
+model.export(sys.argv[2], format="openvino", verbose=False)
+"""
+
+
+def _export(model: keras.Model, path: Path) -> None:
+    """Write a model as OpenVINO reads it.
+
+    What JAX makes of a model holds operations that OpenVINO does not know; another process, on
+    TensorFlow, exports what was trained on it.
+
+    Raises:
+        InputError: the other process failed.
+    """
+    if keras.backend.backend() == "tensorflow":
+        model.export(str(path), format="openvino", verbose=False)
+        return
+    whole = path.with_suffix(".keras")
+    model.save(whole)
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT, str(whole), str(path)],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise InputError(
+            f"A base could not be exported to OpenVINO; use runtime='keras'.\n{done.stderr[-2000:]}"
+        )
+
+
 def openvino_runner(model: keras.Model, precision: str) -> Runner:
     """A model exported to OpenVINO and compiled for this processor.
 
@@ -152,7 +192,7 @@ def openvino_runner(model: keras.Model, precision: str) -> Runner:
     core = openvino.Core()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "base.xml"
-        model.export(str(path), format="openvino", verbose=False)
+        _export(model, path)
         read = core.read_model(path)
         hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
         compiled = core.compile_model(read, "CPU", hints)
