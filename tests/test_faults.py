@@ -36,7 +36,7 @@ from boneage_lib.report.made import made_file, write_made
 from boneage_lib.report.models import keep_model
 from boneage_lib.report.pipeline import settle, spread_out, start
 from boneage_lib.report.profile import NOTEBOOKS
-from boneage_lib.report.run import Run
+from boneage_lib.report.run import Run, checksum_file, sha256_of
 from boneage_lib.report.saved import open_model
 from boneage_lib.training import progress
 from boneage_lib.training.checkpoints import Checkpoint
@@ -629,4 +629,10 @@ def test_a_result_that_changed_or_is_gone_is_made_again(
     code, begun = made_up.start()
     assert code == 0 and "03_inception_v3" in begun and "04_xception" not in begun
     assert made_up.start() == (0, []), "and that once"
+    model = made_up.run.folder / MODELS["04_xception"]
+    model.write_text("of another time")
+    checksum_file(model).write_text(f"{sha256_of(model)}  {model.name}\n")
+    assert made_up.start() == (0, []), "the notebook was executed by hand"
+    flip(model, 5)
+    assert "04_xception" in made_up.start()[1]
     assert "results/xception.json is not what its step made" in capfd.readouterr().err

@@ -10,7 +10,7 @@ from __future__ import annotations
 from boneage_lib.data.whole_files import written_whole
 from boneage_lib.report.plan import NETWORK_OF
 from boneage_lib.report.profile import NOTEBOOKS
-from boneage_lib.report.run import Run, sha256_of
+from boneage_lib.report.run import Run, checksum_file, sha256_of
 
 COHORT, BOOK = "cohort/cohort.json", "html/index.html"
 #: What other steps read of a notebook's results.
@@ -64,8 +64,14 @@ def forget_missing(run: Run) -> list[str]:
 
 
 def _is_other(run: Run, file: str) -> bool:
-    """Whether a file is there and marked, and not what was marked."""
+    """Whether a file is there and marked, and not what was marked.
+
+    A notebook that is executed by hand writes the same results; only a network's file holds the
+    time of its writing, and has a checksum of its own beside it.
+    """
     made, marked = run.folder / file, run.folder / mark(file)
     if not (made.is_file() and marked.is_file()):
         return False
-    return sha256_of(made) != marked.read_text().strip()
+    own = checksum_file(made)
+    recorded = own if own.is_file() else marked
+    return [sha256_of(made)] != recorded.read_text().split()[:1]  # the name may follow
