@@ -30,14 +30,14 @@ def on_gpu() -> bool:
 
 
 def choose_runtime(runtime: str = "auto") -> str:
-    """``"keras"`` or ``"openvino"``: the latter where it is installed and no GPU is there.
+    """``"keras"`` or ``"openvino"``: the latter where it can be used and no GPU is there.
 
     Raises:
-        InputError: an unknown runtime, or OpenVINO asked for and not installed.
+        InputError: an unknown runtime; OpenVINO is asked for, and it or TensorFlow, which exports
+            to it whatever the backend is, is not installed.
     """
     if runtime not in RUNTIMES:
         raise InputError(f"Found runtime={runtime!r}; expected one of {', '.join(RUNTIMES)}.")
-    # TensorFlow exports to it, whatever the backend is.
     installed = all(importlib.util.find_spec(name) for name in ("openvino", "tensorflow"))
     if runtime == "openvino" and not installed:
         raise InputError(
@@ -154,7 +154,7 @@ def _export(model: keras.Model, path: Path) -> None:
     """Write a model as OpenVINO reads it.
 
     What JAX makes of a model holds operations that OpenVINO does not know; another process, on
-    TensorFlow, exports what was trained on it.
+    TensorFlow, exports its saved copy.
 
     Raises:
         InputError: the other process failed.

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 import yaml
+from html_tables import Table
 from write_references import of_own_seed, processor
 
 from boneage_lib.data import Cohort
@@ -100,23 +100,6 @@ def test_committed_notebooks_have_the_text_of_their_sources() -> None:
         ], path.name
 
 
-class Cells(HTMLParser):
-    """Texts of a table's cells."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("td", "th"):
-            self.found.append("")
-
-    def handle_data(self, data: str) -> None:
-        if self.found:
-            self.found[-1] += data.strip()
-
-
 @pytest.mark.parametrize("network", list(TITLES))
 def test_built_networks_have_the_parameters_of_table_3(
     network: str, notebooks: dict[str, nbformat.NotebookNode]
@@ -127,7 +110,7 @@ def test_built_networks_have_the_parameters_of_table_3(
         if "Parameters of the built network" in output.get("data", {}).get("text/html", "")
     ]
     assert len(tables) == 1
-    cells = Cells(tables[0]).found
+    cells = [cell for row in Table(tables[0]).rows for cell in row]
     if network in TABLE_3:
         printed = TABLE_3[network]
         assert "True" in cells and "False" not in cells

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from html_tables import Table
 
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report.profile import NOTEBOOKS
@@ -23,34 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = json.loads(Path(__file__).with_name("references.json").read_text())
 ERROR = "mean absolute error (months)"
 IGNORED, INJECTED = "nbval-ignore-output", "injected-parameters"
-
-
-class Table(HTMLParser):
-    """A table's caption and its rows of words, heads among them."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.caption, self._in = "", ""
-        self.rows: list[list[str]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-        if tag in ("td", "th", "caption"):
-            self._in = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._in:
-            self._in = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._in == "caption":
-            self.caption += data
-        elif self._in:
-            self.rows[-1][-1] += data.strip()
 
 
 def tables(cell: Any) -> Iterator[Table]:
@@ -66,8 +38,8 @@ def form(cell: Any) -> list[Any]:
         (without_numbers(table.caption), [without_numbers(row[0]) for row in table.rows if row])
         for table in tables(cell)
     ]
-    heads = [next((row for row in table.rows if row), []) for table in tables(cell)]
-    return [kinds, shown, [[without_numbers(head) for head in row] for row in heads]]
+    heads = [[without_numbers(head) for head in table.heads] for table in tables(cell)]
+    return [kinds, shown, heads]
 
 
 def tags(cell: Any) -> list[str]:
@@ -98,9 +70,8 @@ def test_published_errors_are_those_of_other_machines() -> None:
     found: dict[str, set[float]] = {}
     for cell in published("08_ensemble_analysis").cells:
         for table in tables(cell):
-            heads = next(row for row in table.rows if row)
-            if ERROR in heads:
-                at = heads.index(ERROR)
+            if ERROR in table.heads:
+                at = table.heads.index(ERROR)
                 for name, told in ((row[0], row[at]) for row in table.rows if len(row) > at):
                     if error := re.match(r"\d+\.\d", told):
                         found.setdefault(name, set()).add(float(error[0]))
