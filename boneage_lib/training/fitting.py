@@ -75,6 +75,7 @@ def fit_head(
         jit_compile=jit_compile(),
         steps_per_execution=STEPS_AT_ONCE if small else 1,
     )
+    _make_state(model)
     lines = EpochLines(settings.epochs, normalizer.std_months)
     own = callbacks(settings, head)
     best = own[-1]
@@ -139,6 +140,18 @@ def predict(model: keras.Model, batches: Batches) -> np.ndarray:
         (seen, female), _ = batches[step]
         answers.append(np.asarray(model.predict_on_batch([seen, female])))
     return np.concatenate(answers).reshape(-1, batches.looks)
+
+
+def _make_state(model: keras.Model) -> None:
+    """Make the state of optimizer and metrics now.
+
+    Left to the first step, they would be made while TensorFlow writes that step down, which it then
+    has to do twice: a second or so a training.
+    """
+    model.optimizer.build(model.trainable_variables)
+    answers = keras.ops.zeros((1, 1))
+    model.compute_metrics(None, answers, answers, None)
+    model.reset_metrics()
 
 
 def _watched(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
