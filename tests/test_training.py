@@ -374,20 +374,20 @@ def test_per_step_schedules_reach_the_weights() -> None:
     assert list(history["learning_rate"]) == pytest.approx([1e-3, 1e-3])
 
 
-def test_a_step_is_written_down_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorFlow runs what it wrote down; a step that makes state is written down again."""
-    written = []
+def test_a_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow traces a step that makes variables again, which shows in no result."""
+    traced = []
     step = keras.Model.train_step
 
     def counted(model: keras.Model, *given: Any) -> Any:
-        written.append(model.name)
+        traced.append(model.name)
         return step(model, *given)
 
     monkeypatch.setattr(keras.Model, "train_step", counted)
     head = build_head("resnet50_patches", (2,))
     settings = Settings(epochs=2)
     fit_head(head, feature_batches(2), feature_batches(), NORMALIZER, settings, verbose=False)
-    assert written == [head.name]
+    assert traced == [head.name]
 
 
 def test_early_stopping_keeps_the_best_epoch_and_a_shorter_history() -> None:

@@ -143,10 +143,10 @@ def predict(model: keras.Model, batches: Batches) -> np.ndarray:
 
 
 def _make_state(model: keras.Model) -> None:
-    """Make the state of optimizer and metrics now.
+    """Make the variables of optimizer and metrics now.
 
-    Left to the first step, they would be made while TensorFlow writes that step down, which it then
-    has to do twice: a second or so a training.
+    Keras leaves them to the first step, and a step that makes variables is traced twice by
+    TensorFlow, each time for as long as many steps of a small head take.
     """
     model.optimizer.build(model.trainable_variables)
     answers = keras.ops.zeros((1, 1))
