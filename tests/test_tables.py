@@ -15,6 +15,7 @@ from made_up_run import project, result, training
 from boneage_lib.paper.published import TABLE_3, TABLE_6, TITLES
 from boneage_lib.report.results import over_seeds
 from boneage_lib.report.tables import against_constant, parameter_table, show, three_way
+from boneage_lib.report.wording import signed, with_limits
 
 MAE = "mean absolute error (months)"
 
@@ -116,7 +117,8 @@ def test_better_than_a_constant_only_if_the_whole_interval_says_so() -> None:
     assert f"gives {found['constant']['mae_months']:.1f}." in text
     low, high = paired["difference_months_ci"]
     assert high < 0
-    assert f"{paired['difference_months']:.1f} ({low:.1f} to {high:.1f}) months" in text
+    less = f"{paired['difference_months']:.1f} ({low:.1f} to {high:.1f}) months"
+    assert less.replace("-", "\N{MINUS SIGN}") in text
     assert "the network is better" in text and "does not show" not in text
     assert "epoch 4 of 7" in text
 
@@ -187,3 +189,12 @@ def test_show_gives_the_same_text_every_time() -> None:
     assert ">0.46</td>" in show(table, "A caption, months.", decimals=2).to_html()
     other = show(table, "Another caption.").to_html()
     assert first.split('id="T_')[1][:8] != other.split('id="T_')[1][:8]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.04, "0.0"), (-0.06, "\N{MINUS SIGN}0.1"), (0.04, "0.0")]
+)
+def test_what_rounds_to_zero_has_no_sign(value: float, text: str) -> None:
+    assert signed(value, 1) == text
+    assert with_limits(1.0, value, 2.0) == f"1.0 ({text} to 2.0)"
+    assert signed(value, 1, plus=True) == (text if text[0] != "0" else "+0.0")

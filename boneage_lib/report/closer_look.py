@@ -19,7 +19,7 @@ from boneage_lib.report.run import Run
 from boneage_lib.report.saliency_pictures import write_saliency_pictures
 from boneage_lib.report.tables import show
 from boneage_lib.report.tables.saliency import share_range
-from boneage_lib.report.theme import signed
+from boneage_lib.report.wording import signed
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.data import Cohort

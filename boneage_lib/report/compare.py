@@ -20,8 +20,8 @@ from boneage_lib.evaluation import paired_difference
 from boneage_lib.report import figures
 from boneage_lib.report.collect import ENSEMBLE
 from boneage_lib.report.run import NOTEBOOK_OF, Run
-from boneage_lib.report.theme import signed, svg_text, title_of
-from boneage_lib.report.wording import data_line, with_interval
+from boneage_lib.report.theme import svg_text, title_of
+from boneage_lib.report.wording import data_line, signed, with_interval
 
 #: Draws of the bootstrap where two runs have other test radiographs.
 RESAMPLES = 10_000

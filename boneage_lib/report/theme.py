@@ -180,9 +180,3 @@ def age_in_words(months: float, short: bool = False) -> str:
     named = [(years, "year"), (rest, "month")]
     parts = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in named if number]
     return " ".join(parts) or "0 months"
-
-
-def signed(value: float, decimals: int, plus: bool = False) -> str:
-    """A number with a proper minus sign, and a plus sign if wanted."""
-    text = f"{value:+.{decimals}f}" if plus else f"{value:.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")

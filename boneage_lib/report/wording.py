@@ -23,6 +23,12 @@ def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def signed(value: float, decimals: int, plus: bool = False) -> str:
+    """A number with a proper minus sign, none for what rounds to zero; a plus sign if wanted."""
+    text = f"{value:+z.{decimals}f}" if plus else f"{value:z.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:
     """A score and its interval in words: ``14.5 (12.8 to 16.6)``."""
     value, interval = scores.get(key), scores.get(f"{key}_ci")
@@ -42,8 +48,9 @@ def in_percent(scores: dict[str, Any], key: str) -> str:
 def with_limits(value: float, low: float, high: float, decimals: int = 1) -> str:
     """A number and its interval in words; without one where its limits are no numbers."""
     if math.isnan(low):
-        return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
+        return signed(value, decimals)
+    low_text, high_text = (signed(limit, decimals) for limit in (low, high))
+    return f"{signed(value, decimals)} ({low_text} to {high_text})"
 
 
 def data_line(data: dict[str, Any]) -> str:

@@ -25,10 +25,10 @@ from boneage_lib.report.theme import (
     WIDTH,
     color_of,
     marker_of,
-    signed,
     themed,
     title_of,
 )
+from boneage_lib.report.wording import signed
 
 #: Radiographs above which points would hide each other, and their density is drawn instead.
 CROWDED = 1_500

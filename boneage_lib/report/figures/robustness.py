@@ -17,10 +17,10 @@ from boneage_lib.report.theme import (
     WIDTH,
     color_of,
     marker_of,
-    signed,
     themed,
     title_of,
 )
+from boneage_lib.report.wording import signed
 
 
 @themed

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.evaluation import student_interval
-from boneage_lib.report.theme import signed
-from boneage_lib.report.wording import with_interval
+from boneage_lib.report.wording import signed, with_interval
 
 #: Arms of ablations as tables call them.
 ARM_TITLES = {

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from boneage_lib.report.theme import signed
-from boneage_lib.report.wording import with_interval, with_limits
+from boneage_lib.report.wording import signed, with_interval, with_limits
 
 
 def ladder(found: dict[str, Any] | None) -> pd.DataFrame:

@@ -14,9 +14,11 @@ from boneage_lib.report.wording import (
     REAL_STUDY,
     data_line,
     in_percent,
+    signed,
     study_metrics,
     title,
     with_interval,
+    with_limits,
 )
 
 #: What the paper's results were measured on, as a run records it.
@@ -173,8 +175,9 @@ def agreement(metrics: dict[str, Any], scores: str = "test") -> pd.DataFrame:
             row[f"within {months} months (%)"] = in_percent(measured, f"within_{months}_months")
         row |= {
             "nine of ten within (months)": with_interval(measured, "abs_error_p90_months"),
-            "limits of agreement (months)": f"{measured['loa_low_months']:+.1f} to "
-            f"{measured['loa_high_months']:+.1f}",
+            "limits of agreement (months)": " to ".join(
+                signed(measured[f"loa_{end}_months"], 1, plus=True) for end in ("low", "high")
+            ),
             "Lin's concordance": with_interval(measured, "lin_ccc", 2),
         }
         rows.append(row)
@@ -243,6 +246,6 @@ def against_constant(result: dict[str, Any]) -> Any:
         f"On {found['n']} test radiographs the mean absolute error is "
         f"**{with_interval(found, 'mae_months')} months**; the median training age for everyone "
         f"gives {guess['mae_months']:.1f}. The paired difference is "
-        f"{result['against_constant']['difference_months']:.1f} ({low:.1f} to {high:.1f}) months: "
+        f"{with_limits(result['against_constant']['difference_months'], low, high)} months: "
         f"{verdict}. Weights kept: epoch {result['kept_epoch']} of {result['epochs']}.{often}"
     )

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from boneage_lib.report.theme import signed
-from boneage_lib.report.wording import title
+from boneage_lib.report.wording import signed, title
 
 
 def saliency(numbers: dict[str, dict[str, Any]]) -> pd.DataFrame:
