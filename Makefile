@@ -1,5 +1,5 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
-# make test                            all tests, and the notebooks against their published outputs
+# make test                            the tests, and the notebooks against their published outputs
 # make lint | format | notebooks | coverage | jax | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
@@ -60,7 +60,7 @@ report: $(STAMP)
 # The notebooks read what the run has just made, and write the same again, so two go side by side.
 # By their number of tests, files of few and long ones would come last, and one core would wait.
 test: lint
-	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests --ignore tests/run
+	$(BIN)/pytest -rs -m "not long" -n 2 --dist loadfile --no-loadscope-reorder tests --ignore tests/run
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	tests/run/install_chromium.sh
@@ -97,9 +97,10 @@ jax: $(STAMP)
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
 
-# Faults planted in the code, files made to mislead, and whole runs disturbed at every stage: two
-# hours; by the superuser, who may mount a small disk.
+# The tests that make test leaves out, faults planted in the code, files made to mislead, and whole
+# runs disturbed at every stage: two hours; by the superuser, who may mount a small disk.
 soak: $(STAMP)
+	$(BIN)/pytest -rs -m long tests --ignore tests/run
 	$(BIN)/python tests/soak/plant_faults.py --out results/soak/planted.csv
 	$(BIN)/python tests/soak/fuzz_prepare.py --out results/soak/fuzz.csv 2> /dev/null
 	$(BIN)/python tests/soak/survive_faults.py --out runs/soak

@@ -24,8 +24,8 @@ from boneage_lib.training import Settings, extraction, train
 
 SETTINGS = Settings(epochs=2, draws_per_cell=6, views=2, learning_rate=0.002, dropout=0.0, seed=1)
 PATCHES = {"patch_count": 2, "patch_size": 32, "evaluation_patches": 4}
-#: The least size that each accepts; an odd number to validate on, which two devices cannot share.
-SIZES = {"inception_v3": 75, "xception": 71, "xception_attention": 71, "resnet50_patches": 71}
+#: The least that Xception accepts; an odd number to validate on, which two devices cannot share.
+SIZE = 71
 VALIDATION = 13
 
 
@@ -73,7 +73,7 @@ def main(out: Path, trainings: list[str]) -> None:
         for training in trainings:
             name, engine = training.split(":")
             settings = replace(SETTINGS, **(PATCHES if "patches" in name else {}))
-            cohort = tiny_cohort(size=SIZES[name], validation=VALIDATION)
+            cohort = tiny_cohort(size=SIZE, validation=VALIDATION)
             head = FilledHead(name)
             trained = train(
                 name,

@@ -119,6 +119,7 @@ def test_draws_that_fill_no_whole_batches_are_refused(
     assert "expected a multiple of 8" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is told on Linux only")
 def test_growth_tells_training_from_the_framework(bench: Any) -> None:
     toy = ("--sizes", "24", "--phantoms", "20", "--size", "64", "--patch-size", "32")

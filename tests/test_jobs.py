@@ -105,7 +105,7 @@ def test_ablations_find_the_arms_that_jobs_trained(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebooks = {
-        notebook: {**own, "ablation_seeds": 2} if notebook in ABLATED else own
+        notebook: {**own, "ablation_seeds": 1} if notebook in ABLATED else own
         for notebook, own in SETTINGS["notebooks"].items()
     }
     settings = {**SETTINGS, "notebooks": notebooks}
@@ -122,7 +122,7 @@ def test_ablations_find_the_arms_that_jobs_trained(
     for study, ablation in ABLATIONS.items():
         plan = plan_of(NOTEBOOK_OF[ablation.network], settings)
         keep_maps = plan.more.get("keep_maps", False)
-        show_ablation(run, study, run.cohort(), plan.settings, 2, plan.weights, keep_maps)
+        show_ablation(run, study, run.cohort(), plan.settings, 1, plan.weights, keep_maps)
     assert set(read_ablations(run)) == set(ABLATIONS)
 
 
@@ -217,7 +217,7 @@ def kept_bytes(run: Run) -> int:
 
 def test_the_check_knows_how_large_every_bank_of_a_run_becomes(run: Run) -> None:
     """Networks, arms and the patch study; views that a bank holds are not needed again."""
-    settings = with_own("04_xception", ablation_seeds=3, views=0)
+    settings = with_own("04_xception", ablation_seeds=2, views=0, seeds=1, epochs=1)
     names = [name for name in job_names(settings, 1) if name != "check"]
     needed = json.loads(work(run, settings, "check").read_text())["bank_bytes"]
     for name in names:

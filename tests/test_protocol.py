@@ -130,6 +130,7 @@ protocol.main(sys.argv[1:])
 """
 
 
+@pytest.mark.long
 def test_it_runs_on_jax(tmp_path: Path) -> None:
     """The best runtime and precision are chosen by themselves."""
     pytest.importorskip("jax", reason="jax is not installed")

@@ -68,6 +68,7 @@ def test_the_gradient_of_a_head_is_that_of_finite_differences(name: str) -> None
         np.testing.assert_allclose(found[:, k], difference[:, 0] / 2e-2, atol=2e-3, rtol=2e-2)
 
 
+@pytest.mark.long
 def test_gradients_are_the_same_on_jax() -> None:
     pytest.importorskip("jax", reason="jax is not installed")
     code = (

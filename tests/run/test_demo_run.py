@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from html_tables import Table
-from write_references import of_own_seed, processor
+from write_references import of_own_seed, processor, what_is_trained
 
 from boneage_lib.data import Cohort
 from boneage_lib.paper import exact_claims, ledger
@@ -182,6 +182,11 @@ def test_every_network_beats_a_constant_guess(name: str, metrics: dict[str, Any]
     if metrics["data"]["weights"] != "random":
         share = found["test"]["mae_months"] / found["constant"]["mae_months"]
         assert share <= LARGEST_SHARE, f"{name}: {share:.2f} of a constant guess's error"
+
+
+def test_references_are_of_this_demo(run: Run, settings: dict[str, Any]) -> None:
+    found = what_is_trained(run, settings)
+    assert REFERENCES["of"] == found, "the demo changed; run tests/run/write_references.py"
 
 
 @pytest.mark.parametrize("name", REFERENCES["test_mae_months"])

@@ -7,13 +7,15 @@ there, and writes `references.json`: the means of errors over seeds, months, the
 deviations, and the tolerances that follow from both. Another machine's rounding ends, at worst, in
 what another seed would have given; so its error lies in the seeds' prediction interval with the
 probability that `CONFIDENCE` says. Beside it stands what each type of processor that was tried gave
-for the demo's own seed; those of other machines are kept. On these, errors must be the same to
+for the demo's own seed; those of other machines are kept as long as the demo has the same
+radiographs and settings. On these, errors must be the same to
 `AGREE_WITHIN`, the last digit that the book prints.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from scipy import stats
 
 from boneage_lib.data import AgeNormalizer
 from boneage_lib.evaluation.seeds import seed_study
-from boneage_lib.report.plan import NETWORK_OF, plan_of
+from boneage_lib.report.plan import NETWORK_OF, PATCH_STUDY, plan_of
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.run import Run
 from boneage_lib.training import train_seeds
@@ -89,6 +91,12 @@ def of_own_seed(run: Run) -> dict[str, float]:
     return {name: round(float(value), 2) for name, value in found.items()}
 
 
+def what_is_trained(run: Run, settings: dict[str, Any]) -> str:
+    """A digest of the demo's radiographs and of what its trainings are told."""
+    plans = [str(plan_of(notebook, settings)) for notebook in (*NETWORK_OF, PATCH_STUDY)]
+    return hashlib.sha256("\n".join([run.cohort().checksum, *plans]).encode()).hexdigest()[:12]
+
+
 def by_seed(
     tables: dict[str, dict[int, pd.DataFrame]], split: str, error: Callable[[pd.Series], float]
 ) -> dict[str, dict[str, float]]:
@@ -117,14 +125,17 @@ def main() -> None:
     normalizer = AgeNormalizer(**metrics["normalizer"])
     tables = predictions(run, settings, seeds)
     study = seed_study(tables, normalizer)
-    before = json.loads(FILE.read_text()) if FILE.is_file() else {"processors": {}}
+    before = json.loads(FILE.read_text()) if FILE.is_file() else {}
+    of = what_is_trained(run, settings)
+    others = before["processors"] if before.get("of") == of else {}
     made = environment()
     record = {
         "seeds": seeds,
         "confidence": CONFIDENCE,
         "made_by": made,
         "processors_agree_within_months": AGREE_WITHIN,
-        "processors": before["processors"] | {processor(made["processor"]): of_own_seed(run)},
+        "of": of,
+        "processors": others | {processor(made["processor"]): of_own_seed(run)},
         "test_mae_months": {
             str(row.name): spread(row.mae_months, row.mae_sd_months, seeds)
             for row in study.itertuples(index=False)
