@@ -81,6 +81,7 @@ def numbers(record: Any) -> Iterator[float]:
         yield record
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("small_base")
 def test_training_is_measured_beside_the_papers_way(bench: Any) -> None:
     toy = ("--draws", "16", "--heads", "2", "--matrix", "64", "--rounds", "1")
@@ -148,6 +149,7 @@ def toy_run(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("small_base")
 def test_precision_trains_a_run_in_both_ways(
     bench: Any, toy_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

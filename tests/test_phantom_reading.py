@@ -33,6 +33,7 @@ def ridge(train: np.ndarray, months: np.ndarray, held_out: np.ndarray) -> np.nda
     return np.asarray(z @ x.T @ weights + months.mean())
 
 
+@pytest.mark.long
 def test_frozen_xception_reads_synthetic_ages_with_some_error() -> None:
     """Between 6 and 15 months: a trivial generator errs less, a noisy one as much as a guess.
 

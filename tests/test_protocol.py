@@ -33,6 +33,7 @@ def protocol(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.long
 def test_every_stage_is_measured_and_told(
     protocol: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
