@@ -30,6 +30,7 @@ setup: $(STAMP)
 
 # The lock holds the processor's TensorFlow; with an NVIDIA driver, CUDA's takes its place, at the
 # same version and beside the same pins.
+# Python compiles what is imported when it first is; pip would compile all, for a minute.
 $(STAMP): requirements.lock pyproject.toml
 	@python=; for candidate in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
 	    if "$$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
@@ -43,7 +44,7 @@ $(STAMP): requirements.lock pyproject.toml
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    "$$python" -m venv --clear $(VENV); \
 	fi
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@if nvidia-smi >/dev/null 2>&1; then \
 	    version=$$(sed -n 's/^tensorflow-cpu==\([^ ]*\).*/\1/p' requirements.lock); \
