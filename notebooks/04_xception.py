@@ -17,7 +17,7 @@
 # **Reads** the run's cohort. **Writes** the model, its history, its predictions
 # and `results/xception.json`.
 # **Costs** one pass of the base per view: on two cores about 0.2 s a view at 500 px, 0.06 s at
-# 224 px. Feature maps are kept for {doc}`05_xception_attention`: 1 MB a view at 500 px.
+# 256 px. Feature maps are kept for {doc}`05_xception_attention`: 1 MB a view at 500 px.
 
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
@@ -30,7 +30,7 @@ schedule = "plateau"  # or sawtooth (1e-3 to 1e-5 within each epoch), exponentia
 plateau_patience = 2  # epochs without improvement before the rate is halved
 stop_patience = 4  # epochs without improvement before training stops
 # Data
-draws_per_cell = 50  # from each age bin × sex; 500 on real radiographs
+draws_per_cell = 100  # from each age bin × sex; 500 on real radiographs
 views = 1  # distinct augmented views of a radiograph; 0 draws a new one every time
 keep_maps = True  # keep feature maps for the attention network, too
 seed = 0

@@ -31,7 +31,7 @@ schedule = "plateau"  # or sawtooth (1e-3 to 1e-5 within each epoch), exponentia
 plateau_patience = 2  # epochs without improvement before the rate is halved
 stop_patience = 4  # epochs without improvement before training stops
 # Data
-draws_per_cell = 50  # from each age bin × sex; 500 on real radiographs
+draws_per_cell = 100  # from each age bin × sex; 500 on real radiographs
 views = 1  # distinct augmented views of a radiograph; 0 draws a new one every time
 seed = 0
 seeds = 1  # trainings, counted up from the seed; 5 on real radiographs

@@ -30,11 +30,11 @@ schedule = "plateau"  # or sawtooth (1e-3 to 1e-5 within each epoch), exponentia
 plateau_patience = 2  # epochs without improvement before the rate is halved
 stop_patience = 4  # epochs without improvement before training stops
 # Data
-draws_per_cell = 50  # from each age bin × sex; 500 on real radiographs
+draws_per_cell = 100  # from each age bin × sex; 500 on real radiographs
 views = 1  # distinct augmented views of a radiograph; 0 draws a new one every time
 # Patches
 patch_count = 3  # a radiograph, in training
-patch_size = 100  # side, pixels: 224 of a 500-pixel radiograph, here of 224
+patch_size = 115  # side, pixels: 224 of a 500-pixel radiograph, here of 256
 evaluation_patches = 3  # a radiograph, their answers averaged
 grid = 7  # patches along each side of a radiograph, in "Few or many patches"
 patch_draws = 3  # sets of nine random patches there; 5 on real radiographs

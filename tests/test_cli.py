@@ -89,7 +89,7 @@ def profile(folder: Path, cohort: dict[str, object], **more: object) -> Path:
         (["demo", "--source", "EMPTY"], ["demo", "--source", "synthetic"]),
         (["rsna"], ["rsna", "--source"]),
         (["rsna-500px", "--source", "ABSENT"], ["ABSENT", "folder or zip"]),
-        (["demo", "-p", "patch_size=300"], ["06_resnet50_patches", "300", "224 px"]),
+        (["demo", "-p", "patch_size=300"], ["06_resnet50_patches", "300", "256 px"]),
         (["demo", "-p", "patch_size=20"], ["20 px", "ResNet50", "32"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -109,7 +109,7 @@ def test_a_run_that_cannot_be_is_refused_before_it_begins(
     ("size", "said"),
     [
         (64, ["64 px", "InceptionV3", "75"]),
-        (96, ["06_resnet50_patches", "patch_size=100", "96 px"]),
+        (100, ["06_resnet50_patches", "patch_size=115", "100 px"]),
     ],
 )
 def test_radiographs_below_a_base_or_a_patch_are_refused(

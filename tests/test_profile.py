@@ -100,7 +100,7 @@ def test_a_notebooks_own_parameter_reaches_no_other() -> None:
 def test_the_cohort_can_be_set() -> None:
     found = settings("n=80", "variation=1", "cohort.seed=4", "cohort.maturity_noise=3")["cohort"]
     assert found | {"n": 80, "variation": 1, "seed": 4, "maturity_noise": 3} == found
-    assert found["size"] == 224
+    assert found["size"] == 256
     assert "test_share" not in found  # synthetic radiographs are divided otherwise
     real = settings("cohort.test_share=0.3", profile="rsna-500px")["cohort"]
     assert (real["validation_share"], real["test_share"]) == (0.1, 0.3)
