@@ -123,7 +123,8 @@ def test_a_demo_run_makes_every_notebook_and_the_book(
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert start(run, settings, spread_out(settings, 2, gpus=0), ["--dry-run"]) == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15  # seconds
+    if "coverage" not in sys.modules:  # which looks at every line, and takes its time
+        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15  # seconds
     printed = capfd.readouterr()
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", printed.out + printed.err, re.M))
     assert jobs == {
