@@ -30,7 +30,7 @@ setup: $(STAMP)
 
 # The lock holds the processor's TensorFlow; with an NVIDIA driver, CUDA's takes its place, at the
 # same version and beside the same pins.
-# Python compiles what is imported when it first is; pip would compile all, for a minute.
+# Python compiles what is imported when it first is; pip would compile everything.
 $(STAMP): requirements.lock pyproject.toml
 	@python=; for candidate in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
 	    if "$$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \

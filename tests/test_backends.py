@@ -15,7 +15,8 @@ import pytest
 
 pytest.importorskip("jax", reason="jax is not installed: nothing to compare TensorFlow with")
 
-#: One on maps, one on several looks a radiograph; the other two are parts of the first.
+#: On maps, and on several looks a radiograph: the two that differ in what devices share. From these
+#: the other two differ in the size and the activation of their heads.
 NETWORKS = ("xception_attention", "resnet50_patches")
 ENGINES = ("bank", "streaming")
 ALL = [f"{name}:{engine}" for name in NETWORKS for engine in ENGINES]

@@ -105,7 +105,7 @@ def test_ablations_find_the_arms_that_jobs_trained(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebooks = {
-        notebook: {**own, "ablation_seeds": 1} if notebook in ABLATED else own
+        notebook: {**own, "ablation_seeds": 2} if notebook in ABLATED else own
         for notebook, own in SETTINGS["notebooks"].items()
     }
     settings = {**SETTINGS, "notebooks": notebooks}
@@ -122,7 +122,7 @@ def test_ablations_find_the_arms_that_jobs_trained(
     for study, ablation in ABLATIONS.items():
         plan = plan_of(NOTEBOOK_OF[ablation.network], settings)
         keep_maps = plan.more.get("keep_maps", False)
-        show_ablation(run, study, run.cohort(), plan.settings, 1, plan.weights, keep_maps)
+        show_ablation(run, study, run.cohort(), plan.settings, 2, plan.weights, keep_maps)
     assert set(read_ablations(run)) == set(ABLATIONS)
 
 

@@ -8,8 +8,8 @@ deviations, and the tolerances that follow from both. Another machine's rounding
 what another seed would have given; so its error lies in the seeds' prediction interval with the
 probability that `CONFIDENCE` says. Beside it stands what each type of processor that was tried gave
 for the demo's own seed; those of other machines are kept as long as the demo has the same
-radiographs and settings. On these, errors must be the same to
-`AGREE_WITHIN`, the last digit that the book prints.
+radiographs and settings. On a processor that was tried, errors must be the same to `AGREE_WITHIN`,
+the last digit that the book prints.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def of_own_seed(run: Run) -> dict[str, float]:
 
 
 def what_is_trained(run: Run, settings: dict[str, Any]) -> str:
-    """A digest of the demo's radiographs and of what its trainings are told."""
+    """Twelve hexadecimal digits of the demo's radiographs and of what its trainings are told."""
     plans = [str(plan_of(notebook, settings)) for notebook in (*NETWORK_OF, PATCH_STUDY)]
     return hashlib.sha256("\n".join([run.cohort().checksum, *plans]).encode()).hexdigest()[:12]
 
