@@ -19,7 +19,7 @@ from boneage_lib.report.run import Run
 from boneage_lib.report.saliency_pictures import write_saliency_pictures
 from boneage_lib.report.tables import show
 from boneage_lib.report.tables.saliency import share_range
-from boneage_lib.report.wording import signed
+from boneage_lib.report.wording import with_limits
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
     from boneage_lib.data import Cohort
@@ -153,6 +153,4 @@ def _strength(own: Condition | None, strength: float) -> str:
 
 def _interval(found: dict[Any, Any], name: str) -> str:
     value, low, high = (float(found[f"{name}_{part}"]) for part in ("months", "low", "high"))
-    if np.isnan(low):
-        return signed(value, 1)
-    return f"{signed(value, 1)} ({signed(low, 1)} to {signed(high, 1)})"
+    return with_limits(value, low, high)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from boneage_lib.evaluation import student_interval
-from boneage_lib.report.wording import signed, with_interval
+from boneage_lib.report.wording import with_interval, with_limits
 
 #: Arms of ablations as tables call them.
 ARM_TITLES = {
@@ -39,10 +40,8 @@ def ablation(found: dict[str, Any] | None) -> pd.DataFrame:
         }
         less = "—"
         if name != found["reference"]:
-            less = signed(arm["difference_months"], 2)
-            if arm["interval"] is not None:
-                low, high = (signed(limit, 2) for limit in arm["interval"])
-                less += f" ({low} to {high})"
+            low, high = arm["interval"] or (math.nan, math.nan)
+            less = with_limits(arm["difference_months"], low, high, 2)
         updates = sorted(set(arm["updates"]))
         rows.append(
             {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from boneage_lib.report.wording import signed, with_interval, with_limits
+from boneage_lib.report.wording import with_interval, with_limits
 
 
 def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
@@ -62,11 +62,7 @@ def _less(step: dict[str, Any]) -> str:
     """The paired difference of a step to what it was added to, in words."""
     if step["less"] is None:
         return "—"
-    less = signed(step["less"]["difference_months"], 2)
-    if step["less"]["difference_months_ci"] is None:
-        return less
-    low, high = (signed(x, 2) for x in step["less"]["difference_months_ci"])
-    return f"{less} ({low} to {high})"
+    return with_interval(step["less"], "difference_months", 2)
 
 
 def coverage(found: dict[str, Any] | None) -> pd.DataFrame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
-from boneage_lib.report.wording import signed, title
+from boneage_lib.report.wording import title, with_limits
 
 
 def saliency(numbers: dict[str, dict[str, Any]]) -> pd.DataFrame:
@@ -38,7 +39,5 @@ def saliency(numbers: dict[str, dict[str, Any]]) -> pd.DataFrame:
 def share_range(numbers: dict[str, Any], name: str, times: float, decimals: int) -> str:
     """A number of `saliency_numbers` and its interval in words, multiplied by ``times``."""
     value, interval = times * numbers[name], numbers[f"{name}_ci"]
-    if interval is None:
-        return signed(value, decimals)
-    low, high = (signed(times * limit, decimals) for limit in interval)
-    return f"{signed(value, decimals)} ({low} to {high})"
+    low, high = interval or (math.nan, math.nan)
+    return with_limits(value, times * low, times * high, decimals)
