@@ -136,8 +136,10 @@ def measured_on(record: dict[str, Any]) -> str:
     if machine.get("openvino", "unknown") != "unknown":
         loaded.append(f"OpenVINO {machine['openvino']}")
     versions = ", ".join([*loaded, f"OpenCV {machine['opencv']}", f"Python {machine['python']}"])
+    card = record.get("card", "CPU")
     text = (
-        f"Measured on {machine['cores']} cores ({machine['cpu']}), on {data}"
+        f"Measured on {'' if card == 'CPU' else f'one {card} with '}{machine['cores']} cores "
+        f"({machine['cpu']}), on {data}"
         f"{bases.get(record.get('weights'), '')}; {versions}."
     )
     if (speed := record.get("yardstick_images_per_s")) is not None:

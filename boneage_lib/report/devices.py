@@ -34,6 +34,11 @@ def gpu_titles() -> list[str]:
     return _nvidia("--query-gpu=name", "--format=csv,noheader")
 
 
+def describe_device() -> str:
+    """What networks are computed on: the GPUs' names, or ``CPU``."""
+    return ", ".join(gpu_titles()) or "CPU"
+
+
 def _nvidia(*options: str) -> list[str]:
     """What the driver's own command says, line by line; nothing where there is no driver."""
     try:

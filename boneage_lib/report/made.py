@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from boneage_lib.data.whole_files import written_whole
 from boneage_lib.report.dependencies import drawing_digest
-from boneage_lib.report.devices import gpu_titles
+from boneage_lib.report.devices import describe_device
 from boneage_lib.report.provenance import commit, environment
 from boneage_lib.report.run import project_root
 
@@ -46,7 +46,7 @@ def write_made(out: Path, executed: NotebookNode, parameters: dict[str, Any], so
             if cell.cell_type == "code"
         ],
         "commit": commit(),
-        "device": ", ".join(gpu_titles()) or "CPU",
+        "device": describe_device(),
         "drawn_by": drawing_digest(source, project_root()),
         **environment(),
     }

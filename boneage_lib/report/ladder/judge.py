@@ -15,6 +15,7 @@ from boneage_lib.evaluation.conformal import conformal_half_width
 from boneage_lib.evaluation.correction import Correction
 from boneage_lib.evaluation.coverage import coverage_by_group
 from boneage_lib.inputs import AS_IT_IS, TURNED
+from boneage_lib.report.devices import describe_device
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, forget_histories, forget_judgment
 from boneage_lib.report.ladder.kept import normalizer_of, open_tuned
 from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered
@@ -87,7 +88,8 @@ def judge(run: Run, cohort: Cohort, ladder: Ladder, weights: str | Path | None) 
     }
     run.write_json(f"{FOLDER}.json", result)
     seconds = {step.name: round(step.seconds, 1) for step in ladder.steps}
-    run.write_json(f"timing/{FOLDER}.json", {"seconds": seconds, **environment()})
+    timing = {"seconds": seconds, "device": describe_device(), **environment()}
+    run.write_json(f"timing/{FOLDER}.json", timing)
     return result
 
 
