@@ -130,7 +130,12 @@ def main() -> None:
         command += ["--steps", str(arguments.steps), "--epochs", str(arguments.epochs)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         record["trainings"].append(json.loads(done.stdout.splitlines()[-1]))
-        print(record["trainings"][-1], flush=True)
+        print(f"{name}, {size} px: {record['trainings'][-1]['images_per_s']} a second", flush=True)
+        tell(record, arguments)
+
+
+def tell(record: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """The table so far, and the files: a lease too short for all keeps what it had time for."""
     heads = ["network", "pixels", "batch", "radiographs/s", "RSNA's epoch, s", "peak, GiB"]
     rows = [
         [
