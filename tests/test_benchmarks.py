@@ -150,6 +150,21 @@ def toy_run(tmp_path: Path) -> Run:
 
 
 @pytest.mark.long
+def test_whole_networks_are_trained_one_by_one(bench: Any) -> None:
+    toy = ("--batches", "2", "--precision", "float32", "--steps", "1", "--epochs", "3")
+    record, printed = bench("finetune", "--sizes", "71", "75", *toy)
+    assert [row["size"] for row in record["trainings"]] == [71, 75]
+    for row in record["trainings"]:
+        first, *others = row["epoch_s"]
+        steady = sum(others) / 2
+        assert row["images_per_s"] == pytest.approx(2 / steady, rel=0.05, abs=0.06)
+        assert row["rsna_epoch_s"] == pytest.approx(12_611 * steady / 2, rel=0.001)
+        assert row["first_epoch_more_s"] == pytest.approx(first - steady, abs=0.06)
+        assert row["peak_mib"] > 100
+    assert "71 |" in printed and "75 |" in printed
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("small_base")
 def test_precision_trains_a_run_in_both_ways(
     bench: Any, toy_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
