@@ -29,6 +29,7 @@ from cohorts import write_copies
 from machine import describe_machine, finish, print_table
 from protocol import TRAIN, Clock, card
 
+from boneage_lib.backend import keras
 from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.networks import NETWORKS
 from boneage_lib.training.runtimes import on_gpu
@@ -45,7 +46,7 @@ def peak_mib() -> float:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    if "jax" in sys.modules:
+    if keras.backend.backend() == "jax":
         stats = sys.modules["jax"].local_devices()[0].memory_stats()
         return stats["peak_bytes_in_use"] / 2**20
     import tensorflow as tf
@@ -108,8 +109,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=64, help="an epoch")
     parser.add_argument("--epochs", type=int, default=3, help="2 or more; the first is left out")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--yardstick", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    parser.set_defaults(yardstick=False)
     arguments = parser.parse_args()
     asked = list(product(arguments.networks, arguments.sizes, arguments.batches))
     if arguments.one:

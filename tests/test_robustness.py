@@ -180,7 +180,7 @@ def test_errors_and_changes_by_hand() -> None:
 
 def test_the_table_in_words() -> None:
     words = robustness_table(made_up_table())
-    assert words.index.tolist() == [("none", "—"), ("brightness", "40 grey levels added")]
+    assert words.index.tolist() == [("none", "—"), ("brightness", "40 gray levels added")]
     assert words["mean absolute error"].iloc[0].startswith("2.0 (")
     assert words["more than without"].tolist()[0] == "—"
     assert words["answers move by"].tolist() == ["—", "5.7"]

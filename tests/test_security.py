@@ -290,7 +290,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "JPEG": (lambda: jpeg_that_says(60_000), "neither a PNG nor a DICOM"),
     "TIFF": (lambda: encoded("TIFF"), "neither a PNG nor a DICOM"),
     "DICOM": (lambda: dicom_file(Rows=60_000, Columns=60_000), "too large"),
-    "DICOM of many samples": (lambda: dicom_file(SamplesPerPixel=60_000), "neither grey nor"),
+    "DICOM of many samples": (lambda: dicom_file(SamplesPerPixel=60_000), "neither gray nor"),
     "DICOM of wide samples": (lambda: dicom_file(BitsAllocated=64, BitsStored=16), "64 bits"),
     "JPEG in DICOM": (
         lambda: compressed_dicom(JPEGBaseline8Bit, jpeg_that_says(13_000)),

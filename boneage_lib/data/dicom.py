@@ -95,7 +95,7 @@ def read_dicom(content: bytes, max_pixels: int) -> tuple[np.ndarray, int]:
         told = max(bits, allocated)
         raise InputError(f"a DICOM file with {told} bits a sample; expected 1 to {MAX_BITS}")
     if samples_a_pixel not in (1, 3) or min(width, height) < 1:
-        raise InputError("a DICOM file whose picture is empty, or neither grey nor in color")
+        raise InputError("a DICOM file whose picture is empty, or neither gray nor in color")
     try:
         if compressed and get_decoder(syntax).is_available:
             frame = get_frame(dataset.PixelData, 0, number_of_frames=1)

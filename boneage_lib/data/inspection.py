@@ -42,7 +42,7 @@ GREY_LEVELS = {
 
 #: What raises each flag of `flags`.
 FLAGS = {
-    "nearly empty": f"1st and 99th percentile less than {EMPTY_CONTRAST} grey levels apart",
+    "nearly empty": f"1st and 99th percentile less than {EMPTY_CONTRAST} gray levels apart",
     "cut off": "uniform rows below, over a tenth of the height more than above, that the picture "
     "meets over its whole width, as it does not where a black frame or a turned picture ends",
     "inverted": "palm darker than everything around it, at any distance",

@@ -124,7 +124,7 @@ CONDITIONS = (
         change=rotate,
     ),
     Condition("flip", "Mirrored", "1: mirrored", (1,), change=flip),
-    Condition("brightness", "Brightness", "grey levels added", (-80, -40, 40, 80), change=brighten),
+    Condition("brightness", "Brightness", "gray levels added", (-80, -40, 40, 80), change=brighten),
     Condition("contrast", "Contrast", "times the contrast", (0.25, 0.5, 2), 1.0, stretch),
     Condition("inversion", "Inverted", "1: inverted", (1,), change=invert),
     Condition("resolution", "Lower resolution", "times fewer pixels a side", (2, 4, 8), 1, coarsen),

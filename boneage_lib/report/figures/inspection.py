@@ -27,7 +27,7 @@ SPLIT_COLORS = {"train": "#4477AA", "validation": "#CCBB44", "test": "#EE6677"}
 SPLIT_MARKERS = {"train": "o", "validation": "s", "test": "D"}
 #: Labels by the largest step of which they are a multiple.
 HEAP_COLORS = {12: "#AA3377", 6: "#CCBB44", 1: "#BBBBBB"}
-GREY_LEVEL = "Grey level"
+GREY_LEVEL = "Gray level"
 
 
 @themed

@@ -96,10 +96,12 @@ def _scatter(
     x, y = (truth, clipped) if in_z is None else (in_z.to_z(truth), in_z.to_z(clipped))
     axes.axline((x.min(), x.min()), slope=1, color=INK, linewidth=1.2, zorder=1)
     female = table["female"].to_numpy() == 1 if "female" in table else np.ones(len(table), bool)
-    axes.scatter(x[inside & female], y[inside & female], s=18, color=color, alpha=0.75, linewidth=0)
-    boys = inside & ~female
+    # A point on the frame is shown whole.
+    point: dict[str, Any] = {"s": 18, "clip_on": False}
+    girls, boys = inside & female, inside & ~female
+    axes.scatter(x[girls], y[girls], color=color, alpha=0.75, linewidth=0, **point)
     axes.scatter(
-        x[boys], y[boys], s=18, marker="s", facecolor="none", edgecolor=color, linewidth=1.1
+        x[boys], y[boys], marker="s", facecolor="none", edgecolor=color, linewidth=1.1, **point
     )
     for beyond, marker, height, va in (
         (predicted > upwards[1], "^", 0.97, "top"),
