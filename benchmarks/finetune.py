@@ -3,12 +3,13 @@
     .venv/bin/python benchmarks/finetune.py [--networks xception …] [--sizes 100 500 …]
         [--batches 32 …] [--precision bfloat16] [--steps 64] [--epochs 3] [--out FILE.json]
 
-Every network at every size and batch is trained as chapter 11 trains it (`boneage_lib.training
-.finetune.tune`: views drawn anew and moved, AdamW along a cosine, absolute errors), for a few short
-epochs in a process of its own, so that its peak of memory is its own. The first epoch waits for the
-compiler and is told apart; each epoch ends with 32 radiographs of validation, which are counted in.
-Radiographs are synthetic and repeated, and bases have random weights: no error of this run means
-anything. What an epoch of RSNA's 12,611 radiographs takes follows from the speed.
+Every network at every size and batch is trained as chapter 11 trains it, by
+`boneage_lib.training.finetune.tune`: views drawn anew and moved, AdamW along a cosine, absolute
+errors. It takes a few short epochs in a process of its own, so that its peak of memory is its own.
+The first epoch waits for the compiler and is told apart; each epoch ends with the validation
+radiographs, a batch or so, which are counted in. Radiographs are synthetic and repeated, and bases
+have random weights: no error of this run means anything. What an epoch of RSNA's 12,611 radiographs
+takes follows from the speed.
 
 Needs neither TensorFlow nor OpenVINO, see `protocol.py`.
 """
@@ -30,12 +31,11 @@ from machine import describe_machine, finish, print_table
 from protocol import TRAIN, Clock, card
 
 from boneage_lib.backend import keras
-from boneage_lib.data import Cohort, write_phantoms
+from boneage_lib.data import write_phantoms
 from boneage_lib.networks import NETWORKS
 from boneage_lib.training.runtimes import on_gpu
 
-#: Distinct radiographs that are drawn, and radiographs of the cohort: the shares that are neither
-#: train nor validation are small.
+#: Distinct radiographs that are drawn, and radiographs of the cohort, a tenth of them validation.
 DRAWN, N = 20, 320
 WHOLE = sorted(name for name, spec in NETWORKS.items() if not spec.patches)
 
@@ -78,7 +78,7 @@ def measure(name: str, size: int, batch: int, arguments: argparse.Namespace) -> 
     with tempfile.TemporaryDirectory() as scratch:
         phantoms = write_phantoms(Path(scratch) / "drawn", DRAWN, size)
         cohort = write_copies(Path(scratch) / "cohort", phantoms, N)
-        tune(_with_little_validation(cohort), tuning, "random", callbacks=[clock], verbose=False)
+        tune(cohort, tuning, "random", callbacks=[clock], verbose=False)
     steady = statistics.median(clock.epochs[1:])
     return {
         "network": name,
@@ -90,13 +90,6 @@ def measure(name: str, size: int, batch: int, arguments: argparse.Namespace) -> 
         "rsna_epoch_s": round(TRAIN * steady / tuning.epoch_draws, 1),
         "peak_mib": round(peak_mib(), 1),
     }
-
-
-def _with_little_validation(cohort: Cohort) -> Cohort:
-    """All but 32 radiographs of validation are given to train."""
-    rows = cohort.rows("validation")[32:]
-    cohort.labels.loc[cohort.labels.index[rows], "split"] = "train"
-    return cohort
 
 
 def main() -> None:

@@ -138,7 +138,7 @@ def measured_on(record: dict[str, Any]) -> str:
     versions = ", ".join([*loaded, f"OpenCV {machine['opencv']}", f"Python {machine['python']}"])
     card = record.get("card", "CPU")
     text = (
-        f"Measured on {'' if card == 'CPU' else f'one {card} with '}{machine['cores']} cores "
+        f"Measured on {'' if card == 'CPU' else f'{card} with '}{machine['cores']} cores "
         f"({machine['cpu']}), on {data}"
         f"{bases.get(record.get('weights'), '')}; {versions}."
     )

@@ -110,11 +110,13 @@ def test_what_is_stale_or_damaged_is_trained_again(
 
 
 def test_the_judgment_holds_every_step_and_its_difference(
-    climbed: tuple[Run, Ladder], cohort: Cohort
+    climbed: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, ladder = climbed
     stale = run.write_table("predictions/beyond/of_an_earlier_run.csv", cohort.labels)
+    monkeypatch.setattr(judging, "describe_device", lambda: "a card")
     found = judge(run, cohort, ladder, None)
+    assert json.loads((run.results / "timing/beyond.json").read_text())["device"] == "a card"
     assert not stale.exists() and not list((run.checkpoints / "beyond").glob("*.npz"))
     assert json.loads((run.results / "beyond.json").read_text()) == found
     by_name = {step["name"]: step for step in found["steps"]}

@@ -35,7 +35,7 @@ def gpu_titles() -> list[str]:
 
 
 def describe_device() -> str:
-    """What networks are computed on: the GPUs' names, or ``CPU``."""
+    """Names of this machine's NVIDIA GPUs, with commas between; ``CPU`` where there is none."""
     return ", ".join(gpu_titles()) or "CPU"
 
 
