@@ -44,7 +44,9 @@ def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
     """
     hashes = np.empty((len(thumbnails), HASH_SIDE**2 // 8), np.uint8)
     for row, thumbnail in enumerate(thumbnails):
-        low = cv2.dct(thumbnail.astype(np.float32))[:HASH_SIDE, :HASH_SIDE].ravel()
+        # In single precision a frequency near the median lies on one side of it on one type of
+        # processor, and on the other on another.
+        low = cv2.dct(thumbnail.astype(np.float64))[:HASH_SIDE, :HASH_SIDE].ravel()
         hashes[row] = np.packbits(low > np.median(low))
     return hashes.view(np.uint64)
 
