@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            the tests, and the notebooks against their published outputs
-# make lint | format | notebooks | coverage | jax | links | soak | audit | review | setup | clean
+# make lint | format | notebooks | long | coverage | jax | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
 # the one that .venv is made of.
@@ -19,9 +19,11 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 1
 export TF_FORCE_GPU_ALLOW_GROWTH := true
 export PYTHONHASHSEED := 0
+# Where this is set, every process would compile again all that it imports, for many seconds.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint format notebooks coverage jax links soak audit review clean
+.PHONY: help setup report test lint format notebooks long coverage jax links soak audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -65,7 +67,7 @@ test: lint
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 	tests/run/install_chromium.sh
-	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests/run
+	$(BIN)/pytest -rs -m "not long" -n 2 --dist loadfile --no-loadscope-reorder tests/run
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -81,6 +83,13 @@ format: $(STAMP)
 notebooks: $(STAMP)
 	$(BIN)/boneage run demo
 	$(BIN)/boneage publish
+
+# The tests that make test leaves out.
+long: $(STAMP)
+	$(BIN)/pytest -rs -m long tests --ignore tests/run
+	$(BIN)/boneage run demo
+	tests/run/install_chromium.sh
+	$(BIN)/pytest -rs -m long tests/run
 
 # Which lines and branches of the library no test runs; fails below 95 % of lines, 90 of branches.
 coverage: $(STAMP)
@@ -98,10 +107,9 @@ jax: $(STAMP)
 links: $(STAMP)
 	$(BIN)/jupyter-book build runs/demo/book --builder linkcheck --path-output runs/demo/links
 
-# The tests that make test leaves out, faults planted in the code, files made to mislead, and whole
-# runs disturbed at every stage: two hours; by the superuser, who may mount a small disk.
-soak: $(STAMP)
-	$(BIN)/pytest -rs -m long tests --ignore tests/run
+# With them faults planted in the code, files made to mislead, and whole runs disturbed at every
+# stage: two hours; by the superuser, who may mount a small disk.
+soak: long
 	$(BIN)/python tests/soak/plant_faults.py --out results/soak/planted.csv
 	$(BIN)/python tests/soak/fuzz_prepare.py --out results/soak/fuzz.csv 2> /dev/null
 	$(BIN)/python tests/soak/survive_faults.py --out runs/soak

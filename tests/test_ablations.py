@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import tiny_base, tiny_cohort
+from tiny import tiny_base, tiny_cohort, without_steps
 
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
@@ -68,6 +68,7 @@ def test_every_arm_is_trained_with_the_same_seeds(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
+    without_steps(monkeypatch)
     run = Run(tmp_path / "run")
     for study in ABLATIONS:
         show_ablation(run, study, cohort, SETTINGS, 2, "random")

@@ -57,6 +57,7 @@ def test_each_job_calls_what_it_is_there_for() -> None:
         "report": ["make report"],
         "pages": [],
         "links": ["make report", "make links"],
+        "long": ["make long"],
         "coverage": ["make coverage"],
         "jax": ["make jax"],
         "audit": ["make audit"],
@@ -121,7 +122,7 @@ def test_links_and_pins_are_looked_at_every_week_and_the_rest_with_a_change() ->
     (when,) = EVENTS["schedule"]
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"])
     weekly = {name for name, job in JOBS.items() if job.get("if") == WEEKLY}
-    assert weekly == {"links", "audit", "coverage", "jax"}
+    assert weekly == {"links", "audit", "long", "coverage", "jax"}
     assert JOBS["lint"]["if"] == NOT_SCHEDULED
     assert JOBS["test"]["needs"] == JOBS["report"]["needs"] == "lint"  # skipped with it
 

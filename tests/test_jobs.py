@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import tiny_base, tiny_cohort
+from tiny import tiny_base, tiny_cohort, without_steps
 
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
@@ -215,8 +215,11 @@ def kept_bytes(run: Run) -> int:
     return sum(np.load(file, mmap_mode="r").nbytes for file in files)
 
 
-def test_the_check_knows_how_large_every_bank_of_a_run_becomes(run: Run) -> None:
+def test_the_check_knows_how_large_every_bank_of_a_run_becomes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Networks, arms and the patch study; views that a bank holds are not needed again."""
+    without_steps(monkeypatch)
     settings = with_own("04_xception", ablation_seeds=2, views=0, seeds=1, epochs=1)
     names = [name for name in job_names(settings, 1) if name != "check"]
     needed = json.loads(work(run, settings, "check").read_text())["bank_bytes"]

@@ -198,7 +198,7 @@ def test_one_zip_of_everything_and_kaggles_own_form(
     assert plain.info["split_origin"] == "stratified"
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_killed_and_resumed_it_is_the_same(unpacked: Path, tmp_path: Path, kills: int) -> None:
     def command(out: Path) -> list[str]:
         options = ["--out", str(out), "--size", "100"]
@@ -210,23 +210,30 @@ def test_killed_and_resumed_it_is_the_same(unpacked: Path, tmp_path: Path, kills
     undisturbed = Cohort.open(tmp_path / "undisturbed", verify=True)
     assert len(undisturbed) == 12_611
 
+    def begun() -> bool:
+        """Radiographs have been written down as done."""
+        return any(path.stat().st_size for path in tmp_path.glob(".out.*/journal.txt"))
+
     moments = random.Random(0)
-    killed, halfway = 0, 0
+    killed = 0
     for _ in range(4 * kills):
         if killed == kills:
             break
         process = subprocess.Popen(
             command(tmp_path / "out"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        # At a random moment; but once among the radiographs for sure, however busy the machine is.
+        while not killed and process.poll() is None and not begun():
+            time.sleep(0.01)
         try:
-            process.wait(moments.uniform(0.2, 0.9) * lasted)
+            process.wait(moments.uniform(0.2, 0.9) * lasted if killed else 0.05)
             shutil.rmtree(tmp_path / "out")  # it came to its end: start anew
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+            assert killed or begun()
             killed += 1
-            halfway += any(path.stat().st_size for path in tmp_path.glob(".out.*/journal.txt"))
-    assert killed == kills and halfway >= kills // 3
+    assert killed == kills
     subprocess.run(command(tmp_path / "out"), check=True, capture_output=True)
     for file in (tmp_path / "undisturbed").iterdir():
         assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 
 from boneage_lib.data import Cohort
 from boneage_lib.data.cohort import checksum
+from boneage_lib.training import train
 
 
 def tiny_cohort(
@@ -33,6 +36,21 @@ def tiny_cohort(
 def sealed(labels: pd.DataFrame, images: np.ndarray) -> Cohort:
     """A cohort with the checksum of what is in it."""
     return Cohort(labels, images, {"kind": "synthetic", "checksum": checksum(labels, images)})
+
+
+def without_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end before their first step: for tests of what is done before and after them."""
+
+    def fit_head(*given: Any, **_: Any) -> pd.DataFrame:
+        settings, callbacks = given[4], given[6]
+        for callback in callbacks:
+            callback.remembered = [np.zeros(1)]
+        first = np.arange(settings.epochs) == 0
+        return pd.DataFrame(
+            {"epoch": 1 + np.arange(len(first)), "val_mae_months": 9.0, "kept": first}
+        )
+
+    monkeypatch.setattr(sys.modules[train.__module__], "fit_head", fit_head)
 
 
 def tiny_base(

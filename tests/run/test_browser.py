@@ -248,6 +248,7 @@ def test_a_point_shows_its_radiograph_and_all_answers(page: Page) -> None:
     assert "Xception errs by" in page.locator("#explorer [role=status]").inner_text()
 
 
+@pytest.mark.long
 def test_the_book_is_printed_with_its_figures(tmp_path: Path) -> None:
     printed = write_pdf(Run(HTML.parent), tmp_path / "book.pdf").read_bytes()
     assert printed.startswith(b"%PDF")

@@ -15,6 +15,9 @@ import pytest
 from boneage_lib.report.made import read_made
 from boneage_lib.report.run import Run
 
+# A whole run again, if a short one: as long as all other tests of a run together.
+pytestmark = pytest.mark.long
+
 NOTEBOOK, KEY, VALUE = "03_inception_v3", "learning_rate", 0.0004
 OTHER = "04_xception"
 BONEAGE = Path(sys.executable).with_name("boneage")

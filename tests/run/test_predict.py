@@ -35,6 +35,7 @@ def test_a_network_opened_again_answers_as_it_did(run: Run, name: str) -> None:
     assert np.abs(girls - boys).min() > 0 and pooled.shape[0] == 4
 
 
+@pytest.mark.long  # asks the network about all training radiographs
 def test_what_a_network_knows_is_kept_beside_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = open_reader(run, NETWORK)
     first = familiarity(run, reader)
@@ -48,6 +49,7 @@ def test_what_a_network_knows_is_kept_beside_it(run: Run, monkeypatch: pytest.Mo
     )
 
 
+@pytest.mark.long
 def test_the_command_answers_in_json_a_table_and_pictures(run: Run, tmp_path: Path) -> None:
     cohort = run.cohort()
     row = int(cohort.rows("test")[0])
