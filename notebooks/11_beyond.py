@@ -39,7 +39,8 @@ draws_per_cell = 100  # of these, from each age bin × sex; 500 on real radiogra
 views = 1  # of these, as in 04_xception, whose features are used
 keep_maps = True  # as there, or its features are computed again
 seed = 0
-kept_study = "rsna-100px"  # folder below results/
+kept_ladder = "rsna-ladder"  # folder below results/
+kept_sizes = "rsna-100px"  # and that of the last part
 
 # %%
 from boneage_lib.report import Run, figures, show, tables, use_theme
@@ -63,7 +64,7 @@ run = Run(run_dir)
 reached = reach(
     run,
     rungs,
-    kept_study,
+    kept_ladder,
     weights,
     pretraining,
     few,
@@ -134,7 +135,7 @@ show(
 some = on_some(
     run,
     sizes,
-    kept_study,
+    kept_sizes,
     weights,
     network,
     seeds,

@@ -299,6 +299,29 @@ def test_a_kept_study_comes_back_without_labels_and_places(
     assert study.name == "tiny" and len(study.ensemble) > 4
 
 
+def test_a_ladder_alone_is_a_study_too(run: Run, tmp_path: Path) -> None:
+    alone = Run(tmp_path / "alone")
+    with pytest.raises(InputError, match="neither metrics.json nor beyond.json"):
+        keep_study(alone, "ladder")
+    alone.write_json("beyond.json", {"best": "paper"})
+    alone.write_table("histories/beyond/paper.csv", pd.DataFrame({"epoch": [1]}))
+    alone.write_table(
+        "predictions/beyond/paper.csv",
+        pd.DataFrame({"id": [1], "split": "test", "boneage_months": 9, "predicted_months": 8.0}),
+    )
+    alone.provenance_file.write_text('{"commit": "0", "profile": {"cohort": {"source": "rsna"}}}')
+    folder = keep_study(alone, "ladder")
+    kept = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
+    assert kept == {
+        "beyond.json",
+        "histories/beyond/paper.csv",
+        "predictions/beyond/paper.csv",
+        "provenance.json",
+    }
+    with pytest.raises(InputError, match="no metrics.json"):
+        published_study("ladder")
+
+
 def test_an_unknown_study_is_refused(run: Run) -> None:
     with pytest.raises(InputError, match="'rsna-5px'"):
         published_study("rsna-5px")

@@ -194,8 +194,13 @@ def test_work_follows_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(pipeline, "run_stoppable", record)
     settings = settle("demo", None, None, [])
-    start(Run(tmp_path / "run"), settings, spread_out(settings, 2, gpus=0), [])
-    assert targets == ["check", "all"]
+    jobs = spread_out(settings, 2, gpus=0)
+    start(Run(tmp_path / "run"), settings, jobs, [])
+    start(Run(tmp_path / "run"), settings, jobs, [], only="11_beyond")
+    assert targets == ["check", "all", "check", "11_beyond"]
+    with pytest.raises(InputError, match="--only 12_beyond; expected one of 01_data_inspection, "):
+        start(Run(tmp_path / "another"), settings, jobs, [], only="12_beyond")
+    assert not (tmp_path / "another").exists()
 
 
 def planned(
@@ -215,8 +220,9 @@ def planned(
 
 
 def test_steps_that_go_back_and_forth_share_the_cores(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline, "TARGETS", ("all",))  # Snakemake starts half as often
     settings = settle("demo", None, None, ["seeds=2", "ablation_seeds=2"])
     _, commands, threads = planned(tmp_path / "run", capfd, settings, cores=4, gpus=0)
     assert threads["03_inception_v3.seed.0"] == 1

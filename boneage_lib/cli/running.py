@@ -21,6 +21,9 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", help="KEY=VALUE; NOTEBOOK.KEY or cohort.KEY for one.")
     ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="A notebook, such as 11_beyond: it, with what it needs.")
+    ] = None,
     cores: Annotated[
         int, typer.Option(help="Processor cores to use; of one job with --executor.")
     ] = os.cpu_count() or 1,
@@ -51,10 +54,10 @@ def run(
     jobs = spread_out(settings, cores, executor, spread, parts, gpus)
     folder = Run(out.resolve() if out else Path("runs") / settings["profile"])
     extra = executor_arguments(executor, folder.folder, cores)
-    code = start(folder, settings, jobs, extra)
+    code = start(folder, settings, jobs, extra, only)
     if code:
         raise InputError("The run stopped; the messages above name the notebook, cell and cause.")
-    print(shown(folder.html / "index.html"))
+    print(shown(folder.notebooks / f"{only}.ipynb" if only else folder.html / "index.html"))
 
 
 def pdf(

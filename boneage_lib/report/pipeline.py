@@ -26,7 +26,7 @@ from boneage_lib.report.devices import count_gpus
 from boneage_lib.report.done import forget_missing
 from boneage_lib.report.execute import ENVIRONMENT
 from boneage_lib.report.guard import OWNER, only_run
-from boneage_lib.report.profile import load_profile, notebook_parameters, resolve
+from boneage_lib.report.profile import NOTEBOOKS, load_profile, notebook_parameters, resolve
 from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.stopping import run_stoppable
 
@@ -174,7 +174,13 @@ def spread_out(
     }
 
 
-def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[str]) -> int:
+def start(
+    run: Run,
+    settings: dict[str, Any],
+    jobs: dict[str, Any],
+    extra: list[str],
+    only: str | None = None,
+) -> int:
     """Write ``parameters.yaml`` and run Snakemake in the run's folder; returns its exit code.
 
     Args:
@@ -182,11 +188,15 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
         settings: see `settle`.
         jobs: see `spread_out`.
         extra: further arguments of Snakemake.
+        only: a notebook: it is made, with what it needs, and nothing else; None makes everything.
 
     Raises:
-        InputError: another run is at work there; the folder cannot be written, or its disk is full.
+        InputError: no such notebook; another run is at work there; the folder cannot be written, or
+            its disk is full.
         KeyboardInterrupt: the run was stopped; nothing of it goes on.
     """
+    if only is not None and only not in NOTEBOOKS:
+        raise InputError(f"Found --only {only}; expected one of {', '.join(NOTEBOOKS)}.")
     with explained(run.folder):
         run.folder.mkdir(parents=True, exist_ok=True)
         with only_run(run) as lock:
@@ -203,7 +213,7 @@ def start(run: Run, settings: dict[str, Any], jobs: dict[str, Any], extra: list[
                     flush=True,
                 )
             no_later_than_now(inputs_of(run))
-            for target in TARGETS:
+            for target in (*TARGETS[:-1], only or TARGETS[-1]):
                 if code := run_snakemake(run, jobs, target, extra, lock):
                     if shutil.disk_usage(run.folder).free < LEAST_ROOM:
                         raise InputError(disk_full(run.folder))  # Snakemake says it in other words

@@ -110,7 +110,16 @@ def keep_study(run: Run, study: str) -> Path:
 
     Predictions are kept by id without the labels; whoever has RSNA's files joins them. What was
     kept before stays until all of the new is there.
+
+    Raises:
+        InputError: the run has compared no networks and judged no ladder.
     """
+    compared = (run.results / "metrics.json").is_file()
+    if not compared and not (run.results / "beyond.json").is_file():
+        raise InputError(
+            f"Found neither metrics.json nor beyond.json in {run.results}; expected those of a "
+            "finished run, or of one of 11_beyond alone."
+        )
     kept = project_root() / "results" / study
     folder, old = (kept.with_name(f".{study}.{what}") for what in ("partial", "old"))
     for left in (folder, old):
@@ -120,10 +129,10 @@ def keep_study(run: Run, study: str) -> Path:
     for part in ("histories", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name in KEPT:
-        if name not in KEPT_WHERE_MADE or (run.results / name).is_file():
+        if (compared and name not in KEPT_WHERE_MADE) or (run.results / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text((run.results / name).read_text())
-    for network in TITLES:
+    for network in TITLES if compared else ():
         history = (run.histories / f"{network}.csv").read_text()
         (folder / "histories" / f"{network}.csv").write_text(history)
     for file in [*run.predictions.glob("*.csv"), *run.predictions.glob(f"{FOLDER}/*.csv")]:
