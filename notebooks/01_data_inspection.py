@@ -276,7 +276,7 @@ figures.exposure(measures, cohort.labels)
 # proposes pairs, and a pair counts as a duplicate only where the detail of bones agrees too. The
 # likest pairs are shown whether they count or not.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 pairs = close_pairs(inspection.thumbnails, measures["digest"])
 show(
     pairs_by_split(pairs, split),

@@ -186,7 +186,10 @@ def test_every_network_beats_a_constant_guess(name: str, metrics: dict[str, Any]
 
 def test_references_are_of_this_demo(run: Run, settings: dict[str, Any]) -> None:
     found = what_is_trained(run, settings)
-    assert REFERENCES["of"] == found, "the demo changed; run tests/run/write_references.py"
+    assert found in REFERENCES["of"], (
+        "the demo changed; run tests/run/write_references.py. Or, where the same demo passes on "
+        "another type of processor: add this one's digest"
+    )
 
 
 @pytest.mark.parametrize("name", REFERENCES["test_mae_months"])
