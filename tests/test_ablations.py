@@ -84,6 +84,7 @@ def test_every_arm_is_trained_with_the_same_seeds(
             assert arm["seed"] == [0, 1]
             assert arm["updates"] == [20, 20]
         for arm in others:
+            assert arm["mae_months"] != reference["mae_months"]
             apart = np.mean(arm["mae_months"]) - np.mean(reference["mae_months"])
             assert arm["difference_months"] == pytest.approx(apart)
             low, high = arm["interval"]

@@ -40,6 +40,11 @@ def written(folder: Path, content: Any) -> str:
 PHANTOM = {"source": "phantom", "n": 40, "size": 80, "seed": 3}
 
 
+def test_the_ladder_is_climbed_on_the_radiographs_of_the_study_it_is_shown_beside() -> None:
+    study, ladder = (settings(profile=name) for name in ("rsna-100px", "rsna-ladder"))
+    assert study["cohort"] == ladder["cohort"], "a split of its own would mix test and training"
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_resolves(name: str) -> None:
     found = settings(profile=name)

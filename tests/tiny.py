@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from typing import Any
 
 import keras
@@ -39,10 +40,16 @@ def sealed(labels: pd.DataFrame, images: np.ndarray) -> Cohort:
 
 
 def without_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings end before their first step: for tests of what is done before and after them."""
+    """Trainings take no step: for tests of what is done before and after them.
+
+    A head's weights are moved by as much as follows from the settings, so that trainings differ
+    where their settings do, and only there.
+    """
 
     def fit_head(*given: Any, **_: Any) -> pd.DataFrame:
-        settings, callbacks = given[4], given[6]
+        head, settings, callbacks = given[0], given[4], given[6]
+        rng = np.random.default_rng(zlib.crc32(repr(settings).encode()))
+        head.set_weights([w + rng.normal(0, 0.1, w.shape) for w in head.get_weights()])
         for callback in callbacks:
             callback.remembered = [np.zeros(1)]
         first = np.arange(settings.epochs) == 0
