@@ -1,12 +1,12 @@
 """How fast `boneage predict` answers, beside the bare passes of the networks' bases.
 
     .venv/bin/python benchmarks/predict.py RUN HANDS [--network xception] [--n 1000] [--rounds 3]
-                                           [--yardstick] [--out FILE]
+                                           [--real] [--yardstick] [--out FILE]
 
 RUN is the folder of a finished run, HANDS a folder of pictures, used over and over until there are
-N. Both sides take turns: reading, answering and judging of pictures as the command does it, and
-nothing but the compiled base on pixels that lie in memory, of as many looks. A share of 1 would
-mean that everything else costs nothing.
+N; --real says that they are real radiographs. Both sides take turns: reading, answering and judging
+of pictures as the command does it, and nothing but the compiled base on pixels that lie in memory,
+of as many looks. A share of 1 would mean that everything else costs nothing.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--network", default="xception", metavar="NAME")
     parser.add_argument("--n", type=int, default=1_000, help="pictures of each round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--real", action="store_true", help="the pictures are RSNA's")
     add_options(parser)
     arguments = parser.parse_args()
     machine = describe_machine(with_keras=True)
@@ -102,13 +103,17 @@ def main() -> None:
     )
     verdict = "at least" if share >= TARGET_SHARE else "below"
     print(f"\n{share:.2f} of the bare passes, {verdict} {TARGET_SHARE}.")
+    specs = {name: reader.extractor.spec for name, reader in system.readers.items()}
+    (weights,) = {spec["weights"]["kind"] for spec in specs.values()}
     record = {
         "machine": machine,
+        "data": "rsna" if arguments.real else "synthetic",
+        "weights": weights,
         "system": arguments.network,
         "n": len(asked),
         "distinct": len(own),
         "size": system.size,
-        "bases": {name: reader.extractor.spec for name, reader in system.readers.items()},
+        "bases": specs,
         "rounds": rounds,
         "reading_s": reading,
         "share": share,

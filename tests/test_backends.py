@@ -1,4 +1,8 @@
-"""TensorFlow and JAX train to one result, and so do one device and two."""
+"""TensorFlow and JAX train to one result, and so do one device and two.
+
+Three processes that load Keras and compile, beside the other tests: `make long` and `make jax` run
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("jax", reason="jax is not installed: nothing to compare TensorFlow with")
+
+pytestmark = pytest.mark.long
 
 #: On maps, and on several looks a radiograph: the two that differ in what devices share. From these
 #: the other two differ in the size and the activation of their heads.
@@ -96,7 +102,6 @@ np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6 * np.abs(expect
 """
 
 
-@pytest.mark.long
 @pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
 )

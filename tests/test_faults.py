@@ -402,7 +402,9 @@ def test_a_failing_notebook_takes_no_other_branch_and_no_earlier_result_along(
     assert begun == ["03_inception_v3", "08_ensemble_analysis", "09_claims", "book"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_stopped_run_leaves_no_process_and_goes_on(
     number: signal.Signals, tmp_path: Path
 ) -> None:

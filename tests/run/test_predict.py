@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from boneage_lib.report.run import Run
 from boneage_lib.report.saved import open_reader
 from boneage_lib.report.systems import ask, familiarity
 
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 #: Asked for all that one is enough for: its base is the fastest.
 NETWORK = "inception_v3"
 
@@ -69,3 +72,24 @@ def test_the_command_answers_in_json_a_table_and_pictures(run: Run, tmp_path: Pa
     assert (tmp_path / "a.csv").read_text().startswith("file,sex,months")
     refused = CliRunner().invoke(app, arguments[:3])
     assert refused.exit_code == 1 and "--sex" in str(refused.exception)
+
+
+@pytest.mark.long
+def test_its_speed_is_measured_beside_the_bare_base(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = run.cohort()
+    (tmp_path / "hands").mkdir()
+    for row in cohort.rows("test")[:2]:
+        cv2.imwrite(str(tmp_path / "hands" / f"{row}.png"), cohort.images[row])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    options = ["--network", NETWORK, "--n", "3", "--rounds", "1", "--out", str(tmp_path / "p.json")]
+    folders = [str(run.folder), str(tmp_path / "hands")]
+    monkeypatch.setattr(sys, "argv", ["predict.py", *folders, *options])
+    importlib.import_module("predict").main()
+    text = (tmp_path / "p.json").read_text()
+    record = json.loads(text)
+    (only,) = record["rounds"]
+    assert record["share"] == pytest.approx(only["bare_s"] / only["predict_s"]) and record["n"] == 3
+    assert record["distinct"] == 2 and str(tmp_path) not in text, "a path of this machine"
+    assert "on synthetic radiographs" in (tmp_path / "p.md").read_text()
