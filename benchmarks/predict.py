@@ -71,6 +71,8 @@ def main() -> None:
     arguments = parser.parse_args()
     machine = describe_machine(with_keras=True)
     system = open_system(Run(arguments.run.resolve()), arguments.network)
+    specs = {name: reader.extractor.spec for name, reader in system.readers.items()}
+    (weights,) = {spec["weights"]["kind"] for spec in specs.values()}
     own = pictures([arguments.hands], "female", None)
     asked = list(itertools.islice(itertools.cycle(own), arguments.n))
     seconds_bare(system, CHUNK)
@@ -103,8 +105,6 @@ def main() -> None:
     )
     verdict = "at least" if share >= TARGET_SHARE else "below"
     print(f"\n{share:.2f} of the bare passes, {verdict} {TARGET_SHARE}.")
-    specs = {name: reader.extractor.spec for name, reader in system.readers.items()}
-    (weights,) = {spec["weights"]["kind"] for spec in specs.values()}
     record = {
         "machine": machine,
         "data": "rsna" if arguments.real else "synthetic",
