@@ -51,8 +51,8 @@ from boneage_lib.data import (
     pairs_by_split,
     table1,
 )
+from boneage_lib.notebook import Run, figures, show, use_theme
 from boneage_lib.paper import published
-from boneage_lib.report import Run, figures, show, use_theme
 
 use_theme()
 run = Run(run_dir)

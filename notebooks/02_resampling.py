@@ -49,8 +49,8 @@ from boneage_lib.inputs import (
     scaled_patch,
     table_5_at,
 )
+from boneage_lib.notebook import Run, figures, show, use_theme
 from boneage_lib.paper import published
-from boneage_lib.report import Run, figures, show, use_theme
 
 use_theme()
 run = Run(run_dir)

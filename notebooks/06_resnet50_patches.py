@@ -53,7 +53,7 @@ saliency_cases = 1  # radiographs shown singly, worst errors first
 from boneage_lib.evaluation import patch_averages
 from boneage_lib.evaluation.saliency_summary import age_bands
 from boneage_lib.networks import build
-from boneage_lib.report import Run, diagrams, figures, keep, show, tables, use_theme
+from boneage_lib.notebook import Run, diagrams, figures, keep, show, tables, use_theme
 from boneage_lib.report.ablation import show_ablation
 from boneage_lib.report.closer_look import look, show_robustness, show_saliency
 from boneage_lib.training import Reader, Settings, patch_answers, train_seeds

@@ -37,7 +37,7 @@ seeds = 1  # trainings of each setting in the fair version; 5 on real radiograph
 
 # %%
 from boneage_lib.inputs import table_5_at
-from boneage_lib.report import Run, figures, keep_patch_study, show, tables, use_theme
+from boneage_lib.notebook import Run, figures, keep_patch_study, show, tables, use_theme
 from boneage_lib.training import Settings, fair_patch_study, patch_study
 
 use_theme()

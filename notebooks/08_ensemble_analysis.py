@@ -25,7 +25,7 @@ run_dir = "runs/demo"  # folder of this run
 seed = 0  # of the bootstrap
 
 # %%
-from boneage_lib.report import Run, collect, figures, show, tables, use_theme
+from boneage_lib.notebook import Run, collect, figures, show, tables, use_theme
 
 use_theme()
 run = Run(run_dir)

@@ -23,14 +23,7 @@ run_dir = "runs/demo"  # folder of this run
 
 # %%
 from boneage_lib.data import load_histogram
-from boneage_lib.paper import (
-    built_claims,
-    exact_claims,
-    ledger,
-    rmse_readings,
-)
-from boneage_lib.paper.published import TITLES
-from boneage_lib.report import (
+from boneage_lib.notebook import (
     Run,
     built_inputs,
     claim_inputs,
@@ -40,6 +33,13 @@ from boneage_lib.report import (
     use_theme,
     verdict_counts,
 )
+from boneage_lib.paper import (
+    built_claims,
+    exact_claims,
+    ledger,
+    rmse_readings,
+)
+from boneage_lib.paper.published import TITLES
 
 use_theme()
 run = Run(run_dir)

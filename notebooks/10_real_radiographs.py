@@ -23,8 +23,8 @@ run_dir = "runs/demo"  # folder of this run
 study = "rsna-500px"  # folder below results/
 
 # %%
+from boneage_lib.notebook import figures, published_study, show, show_ledger, tables, use_theme
 from boneage_lib.paper import reference_errors
-from boneage_lib.report import figures, published_study, show, show_ledger, tables, use_theme
 
 use_theme()
 found = published_study(study)

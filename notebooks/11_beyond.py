@@ -43,7 +43,7 @@ kept_ladder = "rsna-ladder"  # folder below results/
 kept_sizes = "rsna-100px"  # and that of the last part
 
 # %%
-from boneage_lib.report import Run, figures, show, tables, use_theme
+from boneage_lib.notebook import Run, figures, show, tables, use_theme
 from boneage_lib.report.reached import on_some, reach
 
 use_theme()

@@ -65,7 +65,7 @@ def all_predictions(name: str, seed: int = 0) -> pd.DataFrame:
 
 
 def result(name: str, kind: str = "synthetic", weights: str = "random") -> dict[str, Any]:
-    """What ``results/<name>.json`` holds, see `boneage_lib.report.keep`."""
+    """What ``results/<name>.json`` holds, see `boneage_lib.report.results.keep`."""
     return deepcopy(_result(name, kind, weights))
 
 

@@ -12,8 +12,9 @@ from tiny import tiny_base, tiny_cohort, without_steps
 
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
+from boneage_lib.notebook import Run
 from boneage_lib.paper import measured_claims
-from boneage_lib.report import Run, tables
+from boneage_lib.report import tables
 from boneage_lib.report.ablation import keep_ablation, show_ablation
 from boneage_lib.report.ledger import read_ablations
 from boneage_lib.training import Settings, draw_epochs, extraction

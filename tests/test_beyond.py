@@ -16,7 +16,8 @@ from boneage_lib.data import Cohort
 from boneage_lib.errors import Diverged, InputError
 from boneage_lib.evaluation.correction import cross_fitted
 from boneage_lib.inputs import AS_IT_IS, TURNED
-from boneage_lib.report import Run, figures, reached, tables
+from boneage_lib.notebook import Run
+from boneage_lib.report import figures, reached, tables
 from boneage_lib.report.ladder import climb as climbing
 from boneage_lib.report.ladder import judge as judging
 from boneage_lib.report.ladder.climb import climb

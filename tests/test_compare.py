@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from boneage_lib.cli import app
 from boneage_lib.errors import InputError
+from boneage_lib.notebook import Run, collect
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report import Run, collect
 from boneage_lib.report.compare import compare_runs, comparison_page, in_tables
 
 SETTINGS = {

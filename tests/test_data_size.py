@@ -13,8 +13,9 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import Cohort
 from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
+from boneage_lib.notebook import Run
 from boneage_lib.paper.yardsticks import by_training_size
-from boneage_lib.report import Run, figures, reached, tables
+from boneage_lib.report import figures, reached, tables
 from boneage_lib.report.reached import on_some
 from boneage_lib.training import Settings, data_size, extraction
 from boneage_lib.training.data_size import as_sizes, some_of_train, summarized, train_on_some

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def test_the_patch_study_touches_no_other_training() -> None:
 
 
 def test_comparing_networks_touches_no_training() -> None:
-    assert users("report/collect.py") == ["08", "09", "10"]
+    assert users("report/collected.py") == ["08", "09", "10"]
 
 
 def test_reading_rsna_touches_no_notebook() -> None:
@@ -110,7 +112,7 @@ def test_rooms_front_doors_are_no_dependency_of_their_own() -> None:
     """A name added to a room's ``__init__`` must not train anything again."""
     doors = {
         f"{room}/__init__.py"
-        for room in ("data", "evaluation", "inputs", "networks", "paper", "report", "training")
+        for room in ("data", "evaluation", "inputs", "networks", "notebook", "paper", "training")
     }
     for notebook in NOTEBOOKS:
         assert not doors & modules(notebook), notebook
@@ -144,6 +146,17 @@ def test_names_are_followed_through_rooms(tmp_path: Path) -> None:
     assert found(tmp_path, "import boneage_lib.room.c as c") == ["room/c.py"]
     assert found(tmp_path, "from boneage_lib.room.a import one") == ["room/a.py"]
     assert found(tmp_path, "import numpy, os.path\nfrom math import pi") == []
+
+
+def test_a_run_starts_without_what_draws() -> None:
+    """Every step and every dry run would wait a second or two for it."""
+    code = (
+        "import sys\n"
+        "from boneage_lib.report import done, jobs, pipeline\n"
+        "print({'matplotlib', 'seaborn', 'keras'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_a_name_made_by_a_room_itself_depends_on_the_room(tmp_path: Path) -> None:

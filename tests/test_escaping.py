@@ -24,8 +24,9 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from boneage_lib.notebook import Run, collect
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report import Run, collect, provenance_page
+from boneage_lib.report import provenance_page
 from boneage_lib.report.compare import compare_runs, comparison_page
 from boneage_lib.report.explorer import write_explorer
 from boneage_lib.report.front_page import front_page

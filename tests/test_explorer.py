@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from made_up_run import labels, project, write_networks
 
+from boneage_lib.notebook import Run, collect
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report import Run, collect
 from boneage_lib.report.explorer import write_explorer
 from boneage_lib.report.saliency_pictures import write_saliency_pictures
 

@@ -14,9 +14,16 @@ import yaml
 from made_up_run import NORMALIZER, ROOT, predictions, project, strict_json, write_networks
 
 from boneage_lib.data import AgeNormalizer
+from boneage_lib.notebook import (
+    Run,
+    claim_inputs,
+    collect,
+    keep_claims,
+    show_ledger,
+    verdict_counts,
+)
 from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claims
 from boneage_lib.paper.statements import statements
-from boneage_lib.report import Run, claim_inputs, collect, keep_claims, show_ledger, verdict_counts
 from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_less_rare, rulers
 from boneage_lib.report.ledger_page import HEADINGS, ledger_html, parts_of
 from boneage_lib.report.results import seed_history

@@ -15,8 +15,9 @@ from made_up_run import project, write_networks
 
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.familiarity import Familiarity
+from boneage_lib.notebook import Run, collect
 from boneage_lib.paper.published import TITLES
-from boneage_lib.report import Run, collect, predicting
+from boneage_lib.report import predicting
 from boneage_lib.report.answered import answers_as_json, answers_as_table, told
 from boneage_lib.report.asked import CHUNK, Picture, pictures, read_ahead
 from boneage_lib.report.predicting import STRANGE, key_of, predict

@@ -212,7 +212,7 @@ def test_an_executed_notebook_has_its_record_and_its_files(
     source = tmp_path / "11_more.py"
     source.write_text(
         '# %% [markdown]\n# # More\n\n# %% tags=["parameters"]\nn = 1\n\n# %%\n'
-        "import pandas as pd\n\nfrom boneage_lib.report import show, use_theme\n\n"
+        "import pandas as pd\n\nfrom boneage_lib.notebook import show, use_theme\n\n"
         'use_theme()\n\n# %%\nshow(pd.DataFrame({"n": [n]}), "Numbers.")\n'
     )
     out = execute(source, tmp_path / "run" / "11_more.ipynb", {"n": 5}, tmp_path, tmp_path / "out")
@@ -232,7 +232,7 @@ def test_a_figure_that_could_not_be_kept_as_a_file_is_missed(
     source.write_text(
         '# %% [markdown]\n# # More\n\n# %% tags=["parameters"]\nkept = True\n\n# %%\n'
         "import os\n\nfrom matplotlib.figure import Figure\n\n"
-        "from boneage_lib.report import use_theme\n\n"
+        "from boneage_lib.notebook import use_theme\n\n"
         'if not kept:\n    del os.environ["BONEAGE_OUTPUTS"]\nuse_theme()\n\n'
         '# %% mystnb={"figure": {"name": "fig-a", "caption": "Nothing."}}\n'
         "figure = Figure(figsize=(1, 1))\nfigure.add_subplot()\nfigure\n"

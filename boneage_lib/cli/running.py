@@ -81,9 +81,9 @@ def publish(
     ] = None,
 ) -> None:
     """Put a run into the checkout: the demo's executed notebooks, or a study's numbers."""
-    from boneage_lib.report import keep_study
     from boneage_lib.report.publish import publish_notebooks
     from boneage_lib.report.run import Run, shown
+    from boneage_lib.report.studies import keep_study
 
     found = Run(folder.resolve())
     for path in [keep_study(found, study)] if study else publish_notebooks(found):

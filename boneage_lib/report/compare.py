@@ -18,7 +18,7 @@ from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import paired_difference
 from boneage_lib.report import figures
-from boneage_lib.report.collect import ENSEMBLE
+from boneage_lib.report.collected import ENSEMBLE
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.report.theme import svg_text, title_of
 from boneage_lib.report.wording import data_line, signed, with_interval

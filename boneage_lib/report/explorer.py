@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from boneage_lib.evaluation.groups import AGE_BANDS_MONTHS
-from boneage_lib.report.collect import ENSEMBLE
+from boneage_lib.report.collected import ENSEMBLE
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.report.theme import color_of, title_of
 

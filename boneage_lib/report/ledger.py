@@ -27,7 +27,7 @@ from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.findings import over_seeds
 from boneage_lib.paper.published import TABLE_4, number
 from boneage_lib.paper.region_claims import REGIONS, in_region
-from boneage_lib.report.collect import PAPER_MEMBERS
+from boneage_lib.report.collected import PAPER_MEMBERS
 from boneage_lib.report.results import seed_history, seed_predictions
 from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 

@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from matplotlib.figure import Figure
-from pandas.io.formats.style import Styler
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Environment variable with the folder.
 FOLDER = "BONEAGE_OUTPUTS"
@@ -39,6 +38,11 @@ def keep_output(folder: Path, save: Callable[[Figure, Path], Any], ran: Any) -> 
         save: writes a figure.
         ran: IPython's `ExecutionResult`.
     """
+    # Here, as the pipeline asks this module for no more than the folder's name.
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
+
     value, number = ran.result, ran.execution_count
     if isinstance(value, Styler):
         value = getattr(value, "data", None)  # pandas' stubs do not know it

@@ -15,7 +15,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.paper import ledger, measured_claims
 from boneage_lib.paper.published import TITLES
 from boneage_lib.paper.statements import statements
-from boneage_lib.report.collect import Comparison
+from boneage_lib.report.collected import Comparison
 from boneage_lib.report.ladder.files import FOLDER
 from boneage_lib.report.provenance import write_provenance
 from boneage_lib.report.run import Run, project_root

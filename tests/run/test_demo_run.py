@@ -21,7 +21,7 @@ from write_references import of_own_seed, processor, what_is_trained
 from boneage_lib.data import Cohort
 from boneage_lib.paper import exact_claims, ledger
 from boneage_lib.paper.published import TABLE_3, TITLES
-from boneage_lib.report.collect import NOTEBOOK_OF
+from boneage_lib.report.collected import NOTEBOOK_OF
 from boneage_lib.report.profile import NOTEBOOKS, load_profile
 from boneage_lib.report.run import Run
 

@@ -22,19 +22,19 @@ from made_up_run import (
 
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import evaluate
-from boneage_lib.paper import exact_claims, ledger, measured_claims
-from boneage_lib.paper.published import TITLES
-from boneage_lib.report import (
-    MissingResult,
+from boneage_lib.notebook import (
     Run,
     claim_inputs,
     collect,
     keep_claims,
-    keep_study,
     published_study,
 )
-from boneage_lib.report.collect import NOTEBOOK_OF
+from boneage_lib.paper import exact_claims, ledger, measured_claims
+from boneage_lib.paper.published import TITLES
+from boneage_lib.report.collected import NOTEBOOK_OF
 from boneage_lib.report.results import keep, seed_history, seed_predictions
+from boneage_lib.report.run import MissingResult
+from boneage_lib.report.studies import keep_study
 
 SCORES = {"validation", "test", "test_resampled", "constant"}
 
