@@ -290,6 +290,7 @@ def test_long_trainings_begin_before_short_ones() -> None:
     heads = [name for name in order if ".features." not in name]
     assert {name.split(".")[0] for name in heads[:2]} == {"05_xception_attention"}
     assert urgency("05_xception_attention") > urgency("04_xception") > urgency("04_xception.seed.0")
+    assert urgency("04_xception") > urgency("03_inception_v3"), "the attention network waits for it"
 
 
 def test_an_unknown_job_is_refused(run: Run) -> None:

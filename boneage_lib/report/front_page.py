@@ -20,6 +20,7 @@ from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
     NOT_MEASURED,
     REAL_STUDY,
+    REDUCED_STUDY,
     as_code,
     as_words,
     data_line,
@@ -135,10 +136,10 @@ def answer() -> list[str]:
     study = study_metrics()
     if study is None:
         return []
-    claims = study_claims(REAL_STUDY).set_index("id")
+    claims, beside = study_claims(REAL_STUDY).set_index("id"), _reduced()
     rows = [
         f"| {_cell(claims.loc[key, 'statement'])} | {_cell(_told(claims, key, what))} | "
-        f"{_verdict(claims, key)} |"
+        f"{_verdict(claims, key)} |{_beside(beside, key)}"
         for key, what in HEADLINES.items()
     ]
     return [
@@ -149,13 +150,13 @@ def answer() -> list[str]:
         f"Measured on {data_line(study['data'])} (`results/{REAL_STUDY}`). Base weights: "
         f"{_checkpoints(study)}.",
         "",
-        "| the paper says | here | verdict |",
-        "|---|---|---|",
+        *_also(),
+        *_columns("the paper says", "here", "verdict", beside=beside),
         *rows,
         "",
         "Differences are in mean absolute error, the first named less the second: below zero the "
         "first errs less. In parentheses stand 95 % intervals, over radiographs and, where it says "
-        "so, over seeds. A verdict leads to its reason.",
+        f"so, over seeds. A verdict leads to {'its reason' if beside is None else 'where it stands'}.",
         "",
         f":::{{figure}} {FIGURE}",
         ":name: fig-front",
@@ -175,14 +176,55 @@ def verdicts() -> str:
     """Markdown for the discussion: its questions, and what the kept study says to each."""
     if study_metrics() is None:
         return f"What real radiographs say is {NOT_MEASURED}.\n"
-    claims = study_claims(REAL_STUDY).set_index("id")
+    claims, beside = study_claims(REAL_STUDY).set_index("id"), _reduced()
     rows = [
         f"| {question if key == keys[0] else ''} | {_cell(claims.loc[key, 'statement'])} | "
-        f"{_verdict(claims, key)} |"
+        f"{_verdict(claims, key)} |{_beside(beside, key)}"
         for question, keys in QUESTIONS.items()
         for key in keys
     ]
-    return "\n".join(["| question | the paper says | verdict |", "|---|---|---|", *rows, ""])
+    head = _columns("question", "the paper says", "verdict", beside=beside)
+    return "\n".join([*head, *rows, ""])
+
+
+def _reduced() -> pd.DataFrame | None:
+    """Claims by id as the study of all training radiographs, reduced, has them; None without it."""
+    if study_metrics(REDUCED_STUDY) is None:
+        return None
+    return study_claims(REDUCED_STUDY).set_index("id")
+
+
+def _columns(*names: str, beside: pd.DataFrame | None) -> list[str]:
+    """Head of a table of verdicts, with a column for the reduced study where there is one."""
+    if (study := study_metrics(REDUCED_STUDY)) is not None and beside is not None:
+        data = study["data"]
+        names += (f"with {data['n_train']:,} at {data['image_size']} px",)
+    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+
+def _beside(claims: pd.DataFrame | None, key: str) -> str:
+    """The cell of the reduced study's verdict, which leads to the table of both."""
+    if claims is None:
+        return ""
+    target = "../notebooks/10_real_radiographs.html#all-training-radiographs-reduced"
+    return f' <a href="{target}">{claims.loc[key, "verdict"]}</a> |'
+
+
+def _also() -> list[str]:
+    """What the study of all training radiographs, reduced, gave; no line where there is none."""
+    study = study_metrics(REDUCED_STUDY)
+    if study is None:
+        return []
+    name, error = _lowest(study)
+    found = study["networks"][name]
+    return [
+        f"Also measured on {data_line(study['data'])} (`results/{REDUCED_STUDY}`): many times the "
+        f"radiographs, with less to see on each. The lowest mean error is that of {TITLES[name]}, "
+        f"{with_interval(error, 'mean')} months{_over(found)}, on {found['test']['n']:,} held-out "
+        f"radiographs; the median age in training, said of everyone, errs by "
+        f"{found['constant']['mae_months']:.1f}.",
+        "",
+    ]
 
 
 def _told(claims: pd.DataFrame, key: str, what: str) -> str:
@@ -203,16 +245,12 @@ def _verdict(claims: pd.DataFrame, key: str) -> str:
 
 def _in_short(study: dict[str, Any]) -> str:
     """The answer in few sentences."""
-    networks = _networks(study)
-    errors = {name: _mean_error(found) for name, found in networks.items()}
-    best = min(errors, key=lambda name: errors[name]["mean"])
-    found = networks[best]
-    seeds = len(found.get("seeds", {"seed": [0]})["seed"])
+    best, lowest = _lowest(study)
+    found = study["networks"][best]
     sentences = [
         f"On {found['test']['n']} held-out radiographs the lowest mean error of a network is that "
-        f"of **{TITLES[best]}**, **{with_interval(errors[best], 'mean')} months**"
-        + (f" over {seeds} seeds" if seeds > 1 else "")
-        + "; the median age of the training radiographs, said of everyone, errs by "
+        f"of **{TITLES[best]}**, **{with_interval(lowest, 'mean')} months**{_over(found)}; the "
+        "median age of the training radiographs, said of everyone, errs by "
         f"{found['constant']['mae_months']:.1f}."
     ]
     if averaged := _ensemble(study):
@@ -223,7 +261,7 @@ def _in_short(study: dict[str, Any]) -> str:
         )
     equal = _over_seeds(study).get(EQUAL_WEIGHTS)
     if equal is not None:
-        less = equal["mae_months"] < min(error["mean"] for error in errors.values())
+        less = equal["mae_months"] < lowest["mean"]
         sentences.append(
             f"With equal weights it errs by {with_interval(equal, 'mae_months')} months"
             + (", less than any single network on average." if less else ".")
@@ -233,6 +271,19 @@ def _in_short(study: dict[str, Any]) -> str:
         f"{study['data']['n_train']:,} radiographs."
     )
     return " ".join(sentences)
+
+
+def _lowest(measured: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The network whose mean error is lowest, and that error."""
+    errors = {name: _mean_error(found) for name, found in _networks(measured).items()}
+    best = min(errors, key=lambda name: errors[name]["mean"])
+    return best, errors[best]
+
+
+def _over(found: dict[str, Any]) -> str:
+    """Over how many seeds a network's error is a mean; nothing to say after one."""
+    seeds = len(found.get("seeds", {"seed": [0]})["seed"])
+    return f" over {seeds} seeds" if seeds > 1 else ""
 
 
 def _ensemble(measured: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None] | None:

@@ -177,6 +177,8 @@ def urgency(name: str) -> int:
         return 10
     if notebook == "05_xception_attention":  # its head runs on maps
         return 8
+    if notebook == "04_xception" and not kind:  # the attention network's waits for it
+        return 7
     if notebook in ("03_inception_v3", PATCH_STUDY):  # three million weights; features of its own
         return 6
     return 4 if kind == "arm" or not kind else 2

@@ -15,6 +15,8 @@ DATA_NAMES = {"synthetic": "synthetic radiographs", "rsna": "real RSNA radiograp
 WEIGHT_NAMES = {"imagenet": "ImageNet"}
 #: The study of real radiographs whose numbers stand beside every run's.
 REAL_STUDY = "rsna-500px"
+#: The study of all training radiographs, reduced: its verdicts stand beside those of the other.
+REDUCED_STUDY = "rsna-100px"
 
 
 def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page as BrowserPage
 
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
@@ -123,3 +127,20 @@ def first_page(run: Run) -> Page:
     if page.refresh:
         page = Page(page.path.parent / page.refresh)
     return page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "Found no chromium; on Debian: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[BrowserPage]:
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield found
+    found.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import shutil
 import subprocess
 import threading
@@ -13,48 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from browsing import HTML, PAGES, ROOT, needs_book, pages_of, show
+from playwright.sync_api import Browser, Page, Request
 
 from boneage_lib.report.book import jupyter_book
 from boneage_lib.report.pdf import write_pdf
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
-HTML = Path(os.environ.get("BONEAGE_DEMO_RUN", ROOT / "runs" / "demo")) / "html"
-AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
-
-
-def pages_of(html: Path) -> list[str]:
-    """Pages of a book that somebody reads, by their paths in it."""
-    return sorted(
-        str(page.relative_to(html))
-        for page in html.rglob("*.html")
-        if "_static" not in page.parts and page.name != "genindex.html"
-        if page != html / "index.html"  # it only leads to the first page
-    )
-
-
-PAGES = pages_of(HTML)
 #: A phone's width, pixels.
 PHONE = 390
-#: What axe looks for: a page in the dark differs in nothing but its colors.
-RULES: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
-}
 
-pytestmark = pytest.mark.skipif(not PAGES, reason="no book; `make report` builds it")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "Found no chromium; on Debian: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = needs_book
 
 
 @pytest.fixture(scope="module")
@@ -102,26 +71,11 @@ class Watched:
         return self.page
 
 
-def show(page: Page, path: str) -> None:
-    """Open a page of the book and wait until it is laid out."""
-    page.goto(f"{HTML.as_uri()}/{path}", wait_until="load")
-    page.evaluate("document.fonts.ready.then(() => true)")
-    if page.locator(".math").count():
-        page.wait_for_selector("mjx-container", state="attached", timeout=20_000)
-
-
 @pytest.fixture(params=["file", "http"])
 def watched(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Watched]:
     found = Watched(browser, HTML.as_uri() if request.param == "file" else server)
     yield found
     found.page.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    found = browser.new_page(viewport={"width": 1280, "height": 900})
-    yield found
-    found.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -178,38 +132,6 @@ def test_a_phone_needs_no_sideways_scroll_and_squeezes_no_figure(page: Page, pat
         }""",
     )
     assert squeezed == []
-
-
-def test_a_dark_page_shows_the_hand_below_what_a_network_saw(page: Page) -> None:
-    page.add_init_script(
-        "localStorage.setItem('theme', 'dark'); localStorage.setItem('mode', 'dark')"
-    )
-    show(page, "book/explore.html")
-    assert page.get_attribute("html", "data-theme") == "dark"
-    looks = page.eval_on_selector_all(
-        "#explorer .picture img",
-        "all => all.map(getComputedStyle).map(s => [s.backgroundColor, s.filter])",
-    )
-    assert looks and all(look == ["rgba(0, 0, 0, 0)", "none"] for look in looks), looks
-
-
-@pytest.mark.parametrize("theme", RULES)
-@pytest.mark.parametrize("path", PAGES)
-def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
-    page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
-    page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
-    show(page, path)
-    assert page.get_attribute("html", "data-theme") == theme
-    page.evaluate(AXE)
-    options = {"resultTypes": ["violations"], **RULES[theme]}
-    found = page.evaluate("options => axe.run(document, options)", options)
-    serious = [
-        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for rule in found["violations"]
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"][:3]
-    ]
-    assert serious == []
 
 
 def test_the_book_opens_with_its_first_page(page: Page) -> None:

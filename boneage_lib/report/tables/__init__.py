@@ -28,6 +28,7 @@ from boneage_lib.report.tables.networks import (
 from boneage_lib.report.tables.patches import fair_patch_study, patch_study, patches_at_test
 from boneage_lib.report.tables.saliency import saliency
 from boneage_lib.report.tables.showing import show
+from boneage_lib.report.tables.verdicts import verdicts
 
 __all__ = [
     "ablation",
@@ -58,4 +59,5 @@ __all__ = [
     "study_table",
     "table_6",
     "three_way",
+    "verdicts",
 ]
