@@ -142,6 +142,7 @@ def answer() -> list[str]:
         f"{_verdict(claims, key)} |{_beside(beside, key)}"
         for key, what in HEADLINES.items()
     ]
+    leads_to = "its reason" if beside is None else "where it stands"
     return [
         "## The answer, from real radiographs",
         "",
@@ -156,7 +157,7 @@ def answer() -> list[str]:
         "",
         "Differences are in mean absolute error, the first named less the second: below zero the "
         "first errs less. In parentheses stand 95 % intervals, over radiographs and, where it says "
-        f"so, over seeds. A verdict leads to {'its reason' if beside is None else 'where it stands'}.",
+        f"so, over seeds. A verdict leads to {leads_to}.",
         "",
         f":::{{figure}} {FIGURE}",
         ":name: fig-front",
