@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing import PAGES, needs_book, show
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 #: What axe looks for: a page in the dark differs in nothing but its colors.
@@ -19,11 +20,20 @@ RULES: dict[str, dict[str, Any]] = {
 pytestmark = needs_book
 
 
-@pytest.mark.parametrize("theme", RULES)
+@pytest.fixture(scope="module", params=list(RULES))
+def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[tuple[Page, str]]:
+    """A page that is light or dark, and which it is; one for all, as each costs a process."""
+    page, theme = browser.new_page(viewport={"width": 1280, "height": 900}), request.param
+    page.add_init_script(
+        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    )
+    yield page, theme
+    page.close()
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_everybody_can_read_it(page: Page, path: str, theme: str) -> None:
-    page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
-    page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+def test_everybody_can_read_it(themed: tuple[Page, str], path: str) -> None:
+    page, theme = themed
     show(page, path)
     assert page.get_attribute("html", "data-theme") == theme
     page.evaluate(AXE)

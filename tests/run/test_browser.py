@@ -66,12 +66,14 @@ class Watched:
             self.wrong.append(f"left the book: {request.url}")
 
     def open(self, path: str) -> Page:
+        self.page.goto("about:blank")  # nothing of the page before is told of this one
+        self.wrong.clear()
         self.page.goto(f"{self.address}/{path}", wait_until="load")
         self.page.wait_for_load_state("networkidle")  # scripts may ask for more after it
         return self.page
 
 
-@pytest.fixture(params=["file", "http"])
+@pytest.fixture(scope="module", params=["file", "http"])
 def watched(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Watched]:
     found = Watched(browser, HTML.as_uri() if request.param == "file" else server)
     yield found
@@ -104,25 +106,31 @@ def test_the_checkout_alone_makes_a_book(browser: Browser, tmp_path: Path) -> No
     pages = pages_of(html)
     assert {f"notebooks/{name}.html" for name in NOTEBOOKS} <= set(pages)
     assert "<table" in (html / "notebooks" / f"{NOTEBOOKS[0]}.html").read_text(), "no outputs"
+    watched = Watched(browser, html.as_uri())
     for path in pages:
-        watched = Watched(browser, html.as_uri())
         watched.open(path)
         assert watched.wrong == [], path
-        watched.page.close()
+    watched.page.close()
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": PHONE, "height": 844})
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_phone_needs_no_sideways_scroll_and_squeezes_no_figure(page: Page, path: str) -> None:
-    page.set_viewport_size({"width": PHONE, "height": 844})
-    show(page, path)
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= PHONE, page.evaluate(
+def test_a_phone_needs_no_sideways_scroll_and_squeezes_no_figure(phone: Page, path: str) -> None:
+    show(phone, path)
+    width = phone.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE, phone.evaluate(
         "limit => [...document.querySelectorAll('main *')]"
         ".filter(e => e.getBoundingClientRect().right > limit + 1)"
         ".slice(0, 5).map(e => e.outerHTML.slice(0, 120))",
         PHONE,
     )
-    squeezed = page.eval_on_selector_all(
+    squeezed = phone.eval_on_selector_all(
         "main img",
         """async all => {
           for (const i of all) { i.loading = "eager"; await i.decode().catch(() => {}); }
