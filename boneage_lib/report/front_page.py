@@ -152,7 +152,7 @@ def answer() -> list[str]:
         f"{_checkpoints(study)}.",
         "",
         *_also(),
-        *_columns("the paper says", "here", "verdict", beside=beside),
+        *_columns("the paper says", "here", "verdict"),
         *rows,
         "",
         "Differences are in mean absolute error, the first named less the second: below zero the "
@@ -174,7 +174,7 @@ def answer() -> list[str]:
 
 
 def verdicts() -> str:
-    """Markdown for the discussion: its questions, and what the kept study says to each."""
+    """Markdown for the discussion: its questions, and what the kept studies say to each."""
     if study_metrics() is None:
         return f"What real radiographs say is {NOT_MEASURED}.\n"
     claims, beside = study_claims(REAL_STUDY).set_index("id"), _reduced()
@@ -184,7 +184,7 @@ def verdicts() -> str:
         for question, keys in QUESTIONS.items()
         for key in keys
     ]
-    head = _columns("question", "the paper says", "verdict", beside=beside)
+    head = _columns("question", "the paper says", "verdict")
     return "\n".join([*head, *rows, ""])
 
 
@@ -195,9 +195,9 @@ def _reduced() -> pd.DataFrame | None:
     return study_claims(REDUCED_STUDY).set_index("id")
 
 
-def _columns(*names: str, beside: pd.DataFrame | None) -> list[str]:
+def _columns(*names: str) -> list[str]:
     """Head of a table of verdicts, with a column for the reduced study where there is one."""
-    if (study := study_metrics(REDUCED_STUDY)) is not None and beside is not None:
+    if (study := study_metrics(REDUCED_STUDY)) is not None:
         data = study["data"]
         names += (f"with {data['n_train']:,} at {data['image_size']} px",)
     return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
