@@ -21,14 +21,13 @@
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
 study = "rsna-500px"  # folder below results/
-reduced_study = "rsna-100px"  # another: more radiographs, with less to see on each
 
 # %%
 from boneage_lib.notebook import figures, published_study, show, show_ledger, tables, use_theme
 from boneage_lib.paper import reference_errors
 
 use_theme()
-found, reduced = published_study(study), published_study(reduced_study)
+found, reduced = published_study(study), published_study("rsna-100px")
 absent = "This study holds none."
 
 # %% [markdown]
@@ -227,23 +226,32 @@ show_ledger(found.claims, "The paper's claims and what this study says of them."
 # %%
 print(tables.study_line(reduced))
 
-# %%
+# %% of="rsna-100px"
 show(
     tables.study_table(reduced, "test"),
     "Errors on real test radiographs, reduced, as they are; 95 % intervals in parentheses.",
 )
 
-# %% mystnb={"figure": {"name": "fig-reduced-errors", "caption": "Mean absolute error on real test radiographs reduced to 100 \u00d7 100, with 95 % intervals, each network's first training."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and ensemble on reduced real test radiographs; a dashed line marks a constant guess."}}
+# %% of="rsna-100px" mystnb={"figure": {"name": "fig-reduced-errors", "caption": "Mean absolute error on real test radiographs reduced to 100 × 100, with 95 % intervals, each network's first training."}, "image": {"alt": "A point with its interval gives the mean absolute error of each network and ensemble on reduced real test radiographs; a dashed line marks a constant guess."}}
 figures.errors_bar(reduced.scores, {"constant guess": reduced.constant_mae_months})
 
-# %%
+# %% of="rsna-100px"
+show(
+    tables.pairs(reduced.metrics),
+    "Differences in mean absolute error on the same reduced radiographs (months, first minus second), "
+    "with 95 % bootstrap intervals of one pair at a time, and Wilcoxon's p after Holm's correction "
+    "for all pairs.",
+    decimals=2,
+)
+
+# %% of="rsna-100px"
 show(
     tables.seeds(reduced.over_seeds),
     "What other seeds change, on reduced real test radiographs (months); columns as above.",
     absent=absent,
 )
 
-# %%
+# %% of="rsna-100px"
 show(
     tables.fair_patch_study(reduced.patch_sizes),
     "The fair patch study on reduced real radiographs: mean absolute error of validation radiographs "
@@ -251,7 +259,31 @@ show(
     absent=absent,
 )
 
-# %%
+# %% of="rsna-100px"
+show(
+    tables.ablation(reduced.ablations.get("schedules")),
+    "Xception under each learning-rate schedule on reduced radiographs: mean absolute error of "
+    "validation radiographs, months.",
+    absent=absent,
+)
+
+# %% of="rsna-100px"
+show(
+    tables.ablation(reduced.ablations.get("resampling")),
+    "Xception with and without resampling on reduced radiographs: mean absolute error of "
+    "validation radiographs, months.",
+    absent=absent,
+)
+
+# %% of="rsna-100px"
+show(
+    tables.ablation(reduced.ablations.get("input_form")),
+    "ResNet50 on patches of reduced radiographs with both forms of input: mean absolute error of "
+    "validation radiographs, months.",
+    absent=absent,
+)
+
+# %% of="rsna-100px"
 show(
     tables.saliency(reduced.saliency),
     "Where the networks look on reduced radiographs; columns as above.",

@@ -142,7 +142,7 @@ def answer() -> list[str]:
         f"{_verdict(claims, key)} |{_beside(beside, key)}"
         for key, what in HEADLINES.items()
     ]
-    leads_to = "its reason" if beside is None else "where it stands"
+    leads_to = "its reason" + (", one of the last column to both" if beside is not None else "")
     return [
         "## The answer, from real radiographs",
         "",
