@@ -13,13 +13,12 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from browsing import ROOT
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
 from boneage_lib.report.profile import NOTEBOOKS
 from boneage_lib.report.run import Run
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
