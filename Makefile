@@ -23,7 +23,7 @@ export PYTHONHASHSEED := 0
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup report test lint format notebooks long coverage jax links soak audit review clean
+.PHONY: help setup report test chromium lint format notebooks long coverage jax links soak audit review clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -46,7 +46,10 @@ $(STAMP): requirements.lock pyproject.toml
 	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    "$$python" -m venv --clear $(VENV); \
 	fi
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
+	@# The lock is complete, and pip uses one core: half of the packages each for two of them.
+	@awk -v into=$(VENV) '/^[a-z]/ {odd = !odd} {print > (into "/" (odd ? "odd" : "even") ".lock")}' requirements.lock
+	@install() { $(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes -r "$(VENV)/$$1.lock"; }; \
+	install odd & failed=0; install even || failed=$$?; wait $$! && exit $$failed
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@if nvidia-smi >/dev/null 2>&1; then \
 	    version=$$(sed -n 's/^tensorflow-cpu==\([^ ]*\).*/\1/p' requirements.lock); \
@@ -62,12 +65,15 @@ report: $(STAMP)
 
 # The notebooks read what the run has just made, and write the same again, so two go side by side.
 # By their number of tests, files of few and long ones would come last, and one core would wait.
-test: lint
+test: $(STAMP)
+	$(MAKE) --no-print-directory -j 2 lint chromium
 	$(BIN)/pytest -rs -m "not long" -n 2 --dist loadfile --no-loadscope-reorder tests --ignore tests/run
 	$(BIN)/boneage run demo
 	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder -W default --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
-	tests/run/install_chromium.sh
 	$(BIN)/pytest -rs -m "not long" -n 2 --dist loadfile --no-loadscope-reorder tests/run
+
+chromium:
+	tests/run/install_chromium.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -85,10 +91,9 @@ notebooks: $(STAMP)
 	$(BIN)/boneage publish
 
 # The tests that make test leaves out.
-long: $(STAMP)
+long: $(STAMP) chromium
 	$(BIN)/pytest -rs -m long tests --ignore tests/run
 	$(BIN)/boneage run demo
-	tests/run/install_chromium.sh
 	$(BIN)/pytest -rs -m long tests/run
 
 # Which lines and branches of the library no test runs; fails below 95 % of lines, 90 of branches.

@@ -34,7 +34,8 @@ from boneage_lib.training.tuning import Tuning
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
 FIRST = Tuning(epochs=2, epoch_draws=24, learning_rate=0.01)
-#: A step of every kind.
+STEPS = "unfrozen, absolute"
+#: A step of every other kind.
 ALL = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
 
 
@@ -53,7 +54,7 @@ def cohort() -> Cohort:
 @pytest.fixture(scope="module")
 def climbed(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Ladder]:
     run = Run(tmp_path_factory.mktemp("run"))
-    return run, climb(run, cohort, FIRST, rungs_named("unfrozen, absolute"), None, verbose=False)
+    return run, climb(run, cohort, FIRST, rungs_named(STEPS), None, verbose=False)
 
 
 def test_each_step_is_added_to_the_best_before_it(climbed: tuple[Run, Ladder]) -> None:
@@ -75,7 +76,7 @@ def test_what_was_trained_is_found_again(
 ) -> None:
     run, ladder = climbed
     monkeypatch.setattr(climbing, "tune", lambda *_, **__: pytest.fail("trained again"))
-    again = climb(run, cohort, FIRST, rungs_named("unfrozen, absolute"), None, verbose=False)
+    again = climb(run, cohort, FIRST, rungs_named(STEPS), None, verbose=False)
     for one, two in zip(ladder.steps, again.steps, strict=True):
         np.testing.assert_array_equal(one.validation_months, two.validation_months)
         assert one.mae_months == two.mae_months
@@ -198,11 +199,21 @@ def test_synthetic_radiographs_are_seen_once_for_all_steps(
     assert keys[0] != keys[1], "other draws are another training"
 
 
+@pytest.mark.parametrize(
+    ("fixture", "rungs", "more"),
+    [("climbed", STEPS, {}), pytest.param("with_all", "", ALL, marks=pytest.mark.long)],
+)
 def test_test_radiographs_choose_nothing(
-    with_all: tuple[Run, Ladder], cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fixture: str,
+    rungs: str,
+    more: dict[str, int],
+    cohort: Cohort,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """With other test radiographs, of other ages, every step comes out the same."""
-    _, ladder = with_all
+    _, ladder = request.getfixturevalue(fixture)
     test, images, labels = cohort.rows("test"), cohort.images.copy(), cohort.labels.copy()
     images[test] = 255 - images[test]
     labels.loc[labels.index[test], "boneage_months"] = 7.0
@@ -217,7 +228,7 @@ def test_test_radiographs_choose_nothing(
     for module in (climbing, judging):
         monkeypatch.setattr(module, "answers", listen)
     run = Run(tmp_path)
-    again = climb(run, other, FIRST, [], None, **ALL, verbose=False)
+    again = climb(run, other, FIRST, rungs_named(rungs), None, **more, verbose=False)
     assert not set(np.concatenate(asked).tolist()) & set(test.tolist())
     assert not list(run.predictions.rglob("*.csv"))
     assert [step.name for step in again.steps] == [step.name for step in ladder.steps]

@@ -153,7 +153,7 @@ def test_a_run_starts_without_what_draws() -> None:
     code = (
         "import sys\n"
         "from boneage_lib.report import done, jobs, pipeline\n"
-        "print({'matplotlib', 'seaborn', 'keras'} & set(sys.modules))"
+        "print({'matplotlib', 'seaborn', 'scipy.stats', 'keras'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -186,7 +186,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(
 
 
 @pytest.mark.usefixtures("tiny_bases")
-@pytest.mark.parametrize("schedule", ["plateau", "sawtooth"])
+@pytest.mark.parametrize("schedule", ["plateau", pytest.param("sawtooth", marks=pytest.mark.long)])
 def test_steps_done_at_once_are_those_that_keras_looks_at(schedule: str, tmp_path: Path) -> None:
     """With a callback that looks at every step, Keras goes one by one."""
 

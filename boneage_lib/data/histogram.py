@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit  # as `scipy.stats.t.ppf`, which takes long to load
 
 from boneage_lib.data.cohort import COLUMNS, SPLITS
 from boneage_lib.errors import InputError
@@ -94,7 +94,7 @@ def age_by_sex(histogram: pd.DataFrame, confidence: float = 0.95) -> pd.DataFram
         }
         error = {sex: _squared_error(months) for sex, months in ages.items()}
         for sex, months in ages.items():
-            half = stats.t.ppf(level, max(len(months) - 1, 1)) * np.sqrt(error[sex])
+            half = stdtrit(max(len(months) - 1, 1), level) * np.sqrt(error[sex])
             q25, median, q75 = np.quantile(months, [0.25, 0.5, 0.75])
             rows.append(
                 _mean_row(split, sex, len(months), months.mean(), half)
@@ -104,7 +104,7 @@ def age_by_sex(histogram: pd.DataFrame, confidence: float = 0.95) -> pd.DataFram
             both = sum(error.values())
             freedom = both**2 / sum(error[sex] ** 2 / max(len(ages[sex]) - 1, 1) for sex in ages)
             difference = ages["female"].mean() - ages["male"].mean()
-            half = stats.t.ppf(level, freedom) * np.sqrt(both)
+            half = stdtrit(freedom, level) * np.sqrt(both)
             count = sum(len(months) for months in ages.values())
             rows.append(_mean_row(split, "female - male", count, difference, half))
     return pd.DataFrame(rows)

@@ -12,8 +12,8 @@ from boneage_lib.data.histogram import SHARES
 from boneage_lib.data.phantom_cohort import FEWEST, check_phantoms, phantoms_for
 from boneage_lib.errors import InputError
 from boneage_lib.inputs import table_5_at
+from boneage_lib.report.ladder.files import NO_RUNGS
 from boneage_lib.report.profile import notebook_parameters
-from boneage_lib.report.reached import NONE
 from boneage_lib.report.run import NOTEBOOK_OF, Run, project_root
 
 if TYPE_CHECKING:  # Keras takes seconds to load.
@@ -121,7 +121,7 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
 
     parameters = parameters_of(BEYOND, settings)
     as_sizes(parameters["sizes"])
-    if parameters["rungs"].strip() == NONE:
+    if parameters["rungs"].strip() == NO_RUNGS:
         return
     batches = [rung.change.get("batch_size", 0) for rung in rungs_named(parameters["rungs"])]
     for name, least in (("few", 0), ("longer", 0), ("members", 1)):

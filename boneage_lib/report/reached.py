@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boneage_lib.report.ladder.files import forget_histories, forget_judgment
+from boneage_lib.report.ladder.files import NO_RUNGS, forget_histories, forget_judgment
 from boneage_lib.report.run import Run, project_root
 from boneage_lib.report.wording import NOT_MEASURED
-
-#: In place of steps: none are tried.
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -63,10 +60,10 @@ def reach(
             while settings may still be changed for what validation says.
         first: settings of `boneage_lib.training.tuning.Tuning` that all steps begin with.
     """
-    if rungs.strip() == NONE:
+    if rungs.strip() == NO_RUNGS:
         forget_judgment(run)
         forget_histories(run)
-        return _kept(run, study, "beyond.json", f'rungs = "{NONE}"')
+        return _kept(run, study, "beyond.json", f'rungs = "{NO_RUNGS}"')
     from boneage_lib.report.ladder.climb import climb
     from boneage_lib.report.ladder.judge import judge
     from boneage_lib.training.ladder import rungs_named

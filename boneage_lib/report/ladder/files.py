@@ -9,6 +9,8 @@ from boneage_lib.report.run import Run
 
 #: Within a run's folders for weights, states and tables.
 FOLDER = "beyond"
+#: In place of steps: none are tried.
+NO_RUNGS = "none"
 #: The network that saw synthetic radiographs alone.
 PHANTOMS = "phantoms"
 
