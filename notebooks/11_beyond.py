@@ -55,7 +55,7 @@ run = Run(run_dir)
 # Every step is one change to the best recipe so far. It is kept where it lowers the error of the
 # validation radiographs, and the next step is added to it; else the next step is added to what was
 # best before. All steps but the last few see as many real radiographs and start from the same
-# weights, so that the first is the network of {doc}`04_xception` shortened, and a recipe that would
+# weights, so that the first is the paper's network shortened, and a recipe that would
 # win only after longer training can lose here. One seed trains each: the intervals are over
 # radiographs, and a difference that another seed could have made is not told apart from a better
 # recipe. The test radiographs are asked about once all steps are taken, and choose nothing.
@@ -81,9 +81,9 @@ reached = reach(
 # %%
 show(
     tables.ladder(reached.found),
-    f"Steps from the paper's recipe to the best one, of {reached.on}: mean absolute errors (months) "
-    "on validation and on test, with 95 % intervals, and the paired difference on test to what a "
-    "step was added to.",
+    f"Steps from the paper's recipe for {reached.network} to the best one, of {reached.on}: mean "
+    "absolute errors (months) on validation and on test, with 95 % intervals, and the paired "
+    "difference on test to what a step was added to.",
     absent=reached.absent,
     of=reached.of,
 )

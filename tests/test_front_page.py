@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up_run import ROOT
@@ -36,3 +37,28 @@ def test_without_the_reduced_study_nothing_is_said_of_it(monkeypatch: pytest.Mon
     page = "\n".join(answer())
     assert "Also measured" not in page
     assert "A verdict leads to its reason." in page
+
+
+def test_the_ladder_is_told_of_where_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(name: str, mae: float) -> dict[str, Any]:
+        return {"name": name, "test": {"n": 9, "mae_months": mae, "mae_months_ci": (1.0, 99.0)}}
+
+    all_of_them = {"by": "all", "covered": 0.875, "low": 0.5, "high": 0.96}
+    ladder = {
+        "data": {"image_size": 64},
+        "network": "inception_v3",
+        "best": "wide",
+        "steps": [step("paper", 44.0), step("wide", 7.25), step("turned", 8.0)],
+        "intervals": {"coverage": 0.9, "groups": [all_of_them]},
+    }
+    monkeypatch.setattr(front_page, "study_ladder", lambda: ladder)
+    said = next(line for line in answer() if line.startswith("Beyond the paper: InceptionV3"))
+    assert "in 2 steps from the paper's" in said
+    assert "**7.2 (1.0 to 99.0) months** on 9 held-out radiographs of 64 px" in said
+    assert "errs by 44.0 (1.0 to 99.0)." in said
+    assert "promise 90 % held the reference age of 87.5 (50.0 to 96.0) % of them" in said
+    ladder["intervals"]["groups"] = []
+    said = next(line for line in answer() if line.startswith("Beyond the paper"))
+    assert "promise" not in said
+    monkeypatch.setattr(front_page, "study_ladder", lambda: None)
+    assert not any(line.startswith("Beyond the paper") for line in answer())

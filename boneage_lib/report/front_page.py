@@ -18,15 +18,18 @@ from boneage_lib.report.run import Run
 from boneage_lib.report.studies import study_claims
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
+    LADDER_STUDY,
     NOT_MEASURED,
     REAL_STUDY,
     REDUCED_STUDY,
     as_code,
     as_words,
     data_line,
+    study_ladder,
     study_metrics,
     testable,
     with_interval,
+    with_limits,
 )
 
 CHECK = """:::{{warning}}
@@ -152,6 +155,7 @@ def answer() -> list[str]:
         f"{_checkpoints(study)}.",
         "",
         *_also(),
+        *_beyond(),
         *_columns("the paper says", "here", "verdict"),
         *rows,
         "",
@@ -226,6 +230,36 @@ def _also() -> list[str]:
         f"{found['constant']['mae_months']:.1f}.",
         "",
     ]
+
+
+def _beyond() -> list[str]:
+    """How far the ladder got from the paper's recipe; no line where none is kept."""
+    ladder = study_ladder()
+    if ladder is None:
+        return []
+    steps = {step["name"]: step for step in ladder["steps"]}
+    first, best = ladder["steps"][0]["test"], steps[ladder["best"]]["test"]
+    return [
+        f"Beyond the paper: {TITLES[ladder['network']]}, trained base and all by the best recipe "
+        f"that validation found in {len(steps) - 1} steps from the paper's, errs by "
+        f"**{with_interval(best, 'mae_months')} months** on {best['n']:,} held-out radiographs of "
+        f"{ladder['data']['image_size']} px, where the first step, the paper's recipe shortened, "
+        f"errs by {with_interval(first, 'mae_months')}.{_held(ladder)} Every step is in "
+        f"{{doc}}`../notebooks/11_beyond` (`results/{LADDER_STUDY}`).",
+        "",
+    ]
+
+
+def _held(ladder: dict[str, Any]) -> str:
+    """How often the best step's intervals held the reference age; nothing where it has none."""
+    groups = ladder["intervals"]["groups"]
+    if not groups:
+        return ""
+    share, low, high = (100 * groups[0][key] for key in ("covered", "low", "high"))
+    return (
+        f" Intervals that promise {100 * ladder['intervals']['coverage']:.0f} % held the "
+        f"reference age of {with_limits(share, low, high)} % of them."
+    )
 
 
 def _told(claims: pd.DataFrame, key: str, what: str) -> str:

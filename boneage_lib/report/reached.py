@@ -9,7 +9,7 @@ from typing import Any
 
 from boneage_lib.report.ladder.files import NO_RUNGS, forget_histories, forget_judgment
 from boneage_lib.report.run import Run, project_root
-from boneage_lib.report.wording import NOT_MEASURED
+from boneage_lib.report.wording import NOT_MEASURED, title
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Reached:
     def on(self) -> str:
         """What it was measured on, for captions."""
         return f"results/{self.of}" if self.of else "this run"
+
+    @property
+    def network(self) -> str:
+        """Which network was trained, for captions."""
+        return title(self.found["network"]) if self.found else "a network"
 
 
 def reach(

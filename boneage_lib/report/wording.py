@@ -17,11 +17,19 @@ WEIGHT_NAMES = {"imagenet": "ImageNet"}
 REAL_STUDY = "rsna-500px"
 #: The study of all training radiographs, reduced: its verdicts stand beside those of the other.
 REDUCED_STUDY = "rsna-100px"
+#: The study that climbs the ladder to a better recipe, on the same radiographs.
+LADDER_STUDY = "rsna-ladder"
 
 
 def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:
     """``results/<name>/metrics.json`` of a kept study, or None when there is none."""
     path = project_root() / "results" / name / "metrics.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def study_ladder(name: str = LADDER_STUDY) -> dict[str, Any] | None:
+    """``results/<name>/beyond.json`` of a kept study, or None when there is none."""
+    path = project_root() / "results" / name / "beyond.json"
     return json.loads(path.read_text()) if path.is_file() else None
 
 
