@@ -1,6 +1,6 @@
 # make report [WEIGHTS=imagenet|DIR]   the whole paper on the embedded synthetic cohort, as a book
 # make test                            the tests, and the notebooks against their published outputs
-# make lint | format | notebooks | long | coverage | jax | links | soak | audit | review | setup | clean
+# make lint | format | notebooks | chromium | long | coverage | jax | links | soak | audit | review | setup | clean
 #
 # Each target sets itself up in .venv; a machine needs Python 3.11 to 3.13, make and git. PYTHON names
 # the one that .venv is made of.
