@@ -17,7 +17,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.inputs import TURNED
 from boneage_lib.training import whole_networks
 from boneage_lib.training.finetune import Tuned, answers, draw_tuning, tune
-from boneage_lib.training.separable import for_processor
+from boneage_lib.training.processor import BatchNormalization, for_processor
 from boneage_lib.training.tuning import Tuning
 from boneage_lib.training.whole_networks import optimizer_of, whole_network
 
@@ -244,6 +244,30 @@ def test_products_answer_and_learn_as_convolutions_do(dtype: str) -> None:
     for one, other in zip(*found, strict=True):
         tolerance = 1e-6 if dtype == "float32" else 0.03 * np.abs(one).max()
         np.testing.assert_allclose(one, other, atol=tolerance)
+
+
+@pytest.mark.parametrize(("scale", "center"), [(True, True), (False, True), (True, False)])
+@pytest.mark.parametrize("trained", [True, False])
+def test_batch_norm_in_one_operation_is_keras_batch_norm(
+    scale: bool, center: bool, trained: bool
+) -> None:
+    """Maps, what each weight learns, and running statistics, which a frozen one leaves alone."""
+    image = keras.Input((6, 5, 4))
+    norm = keras.layers.BatchNormalization(scale=scale, center=center, momentum=0.9, name="norm")
+    # A convolution before it learns through the gradient of the maps themselves.
+    base = keras.Model(image, norm(keras.layers.Conv2D(4, 3, padding="same")(image)), name="base")
+    generator = np.random.default_rng(0)
+    base.set_weights([generator.uniform(0.5, 2, array.shape) for array in base.get_weights()])
+    seen, wanted = generator.normal(size=(2, 3, 6, 5, 4)).astype("float32")
+    found = []
+    for model in (base, for_processor(base, "float32")):
+        model.get_layer("norm").trainable = trained
+        model.compile(keras.optimizers.SGD(0.1), loss="mse")
+        losses = [model.train_on_batch(seen, wanted) for _ in range(3)]
+        found.append([np.array(losses), np.asarray(model(seen)), *model.get_weights()])
+    assert isinstance(model.get_layer("norm"), BatchNormalization)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
 
 
 # How fast

@@ -23,8 +23,8 @@ FINETUNING_CODE = (
             "datasets",
             "finetune",
             "fitting",
+            "processor",
             "schedules",
-            "separable",
             "tuning",
             "whole_networks",
         )

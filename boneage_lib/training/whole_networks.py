@@ -12,8 +12,8 @@ from keras import ops
 from boneage_lib.bases import BASES
 from boneage_lib.networks import as_expected, build_head, frozen_backbone, network
 from boneage_lib.training.adam import adam
+from boneage_lib.training.processor import for_processor
 from boneage_lib.training.runtimes import on_gpu
-from boneage_lib.training.separable import for_processor
 from boneage_lib.training.tuning import Tuning
 
 #: Of the running statistics that a trained batch-norm gathers: Keras' 0.99 would still hold a third

@@ -24,7 +24,16 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NETWORK = "inception_v3"
 
 
-@pytest.mark.parametrize("name", TITLES)
+# One that looks at whole radiographs, and the one that looks at patches; the others take as long.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in ("xception", "resnet50_patches")
+        else pytest.param(name, marks=pytest.mark.long)
+        for name in TITLES
+    ],
+)
 def test_a_network_opened_again_answers_as_it_did(run: Run, name: str) -> None:
     cohort, reader = run.cohort(), open_reader(run, name)
     rows = cohort.rows("test")[:4]

@@ -1,4 +1,8 @@
-"""A base for training on a processor: its pointwise convolutions as matrix products."""
+"""A base for training on a processor: layers that compute the same in fewer passes.
+
+TensorFlow's kernels and Keras' own layers are made for GPUs, or fused by a compiler there. A
+processor waits for memory: every pass over the maps that is left out is time.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,40 @@ class SeparableConv2D(keras.layers.SeparableConv2D):
         return {**super().get_config(), "product_dtype": self.product_dtype}
 
 
+@keras.saving.register_keras_serializable(package="boneage")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer of the same name, trained in one operation of TensorFlow's forth and one back.
+
+    The same weights, under the same names in files, and up to rounding the same result. Keras takes
+    mean, variance, scale and shift one after another, each through all of memory, and each again
+    for its gradient; a whole Xception spends more time there than in its convolutions.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """From (batch, height, width, channels) to the same shape."""
+        fused = keras.backend.backend() == "tensorflow" and mask is None and not self.renorm
+        if not (fused and training and self.trainable and self.axis in (-1, len(inputs.shape) - 1)):
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        channels = inputs.shape[-1]
+        maps, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            ops.cast(inputs, "float32"),
+            self.gamma if self.scale else tf.ones(channels),
+            self.beta if self.center else tf.zeros(channels),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # TensorFlow's variance is that of the population drawn from, Keras' that of the batch.
+        n = tf.cast(tf.size(inputs) // channels, "float32")
+        for moving, now in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance * (n - 1) / n),
+        ):
+            moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
+        return ops.cast(maps, self.compute_dtype)
+
+
 def for_processor(base: keras.Model, product_dtype: str) -> keras.Model:
     """The same base, with the same weights, for training on a CPU.
 
@@ -69,6 +107,8 @@ def for_processor(base: keras.Model, product_dtype: str) -> keras.Model:
         config = layer.get_config()
         if isinstance(layer, keras.layers.SeparableConv2D):
             return SeparableConv2D(**config, product_dtype=product_dtype)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return BatchNormalization.from_config(config)
         if isinstance(layer, keras.layers.Conv2D) and product_dtype == "bfloat16":
             config["dtype"] = "mixed_bfloat16"
         return type(layer).from_config(config)
