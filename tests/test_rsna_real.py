@@ -162,7 +162,6 @@ def test_every_form_of_all_three_sets_gives_one_cohort(
     for form, build in FORMS.items():
         source = folder(tmp_path / form, build(sets, labels))
         cohorts[form] = prepare(source, tmp_path / f"{form}, prepared", SIZE)
-        shutil.rmtree(source)
     assert len({cohort.checksum for cohort in cohorts.values()}) == 1
     cohort = cohorts["as downloaded"]
     assert cohort.info["split_origin"] == "official"
