@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from made_up_run import ROOT
 
-from boneage_lib.report import front_page
-from boneage_lib.report.front_page import FIGURE, answer, save_front_figure, verdicts
+from boneage_lib.report import real_answer
+from boneage_lib.report.real_answer import FIGURE, answer, save_front_figure, verdicts
 
 AGAIN = "make notebooks writes it anew"
 
@@ -31,7 +31,7 @@ def test_the_first_figure_is_drawn_from_the_kept_study(tmp_path: Path) -> None:
 
 def test_without_the_reduced_study_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with_it = [line.count("|") for line in verdicts().splitlines()]
-    monkeypatch.setattr(front_page, "REDUCED_STUDY", "no-such-study")
+    monkeypatch.setattr(real_answer, "REDUCED_STUDY", "no-such-study")
     without = verdicts()
     assert [line.count("|") for line in without.splitlines()] == [n - 1 for n in with_it]
     page = "\n".join(answer())
@@ -51,7 +51,7 @@ def test_the_ladder_is_told_of_where_one_is_kept(monkeypatch: pytest.MonkeyPatch
         "steps": [step("paper", 44.0), step("wide", 7.25), step("turned", 8.0)],
         "intervals": {"coverage": 0.9, "groups": [all_of_them]},
     }
-    monkeypatch.setattr(front_page, "study_ladder", lambda: ladder)
+    monkeypatch.setattr(real_answer, "study_ladder", lambda: ladder)
     said = next(line for line in answer() if line.startswith("Beyond the paper: InceptionV3"))
     assert "in 2 steps from the paper's" in said
     assert "**7.2 (1.0 to 99.0) months** on 9 held-out radiographs of 64 px" in said
@@ -60,5 +60,5 @@ def test_the_ladder_is_told_of_where_one_is_kept(monkeypatch: pytest.MonkeyPatch
     ladder["intervals"]["groups"] = []
     said = next(line for line in answer() if line.startswith("Beyond the paper"))
     assert "promise" not in said
-    monkeypatch.setattr(front_page, "study_ladder", lambda: None)
+    monkeypatch.setattr(real_answer, "study_ladder", lambda: None)
     assert not any(line.startswith("Beyond the paper") for line in answer())
