@@ -17,7 +17,7 @@ from boneage_lib.errors import Diverged, InputError
 from boneage_lib.evaluation.correction import cross_fitted
 from boneage_lib.inputs import AS_IT_IS, TURNED
 from boneage_lib.notebook import Run
-from boneage_lib.report import figures, reached, tables
+from boneage_lib.report import figures, tables, wording
 from boneage_lib.report.ladder import climb as climbing
 from boneage_lib.report.ladder import judge as judging
 from boneage_lib.report.ladder.climb import climb
@@ -299,7 +299,7 @@ def test_test_is_left_alone_until_a_run_says_so(
 def test_a_run_without_steps_shows_the_kept_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reached, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(wording, "project_root", lambda: tmp_path)
     run = Run(tmp_path / "run")
     run.write_json("beyond.json", {"of": "an earlier run"})
     none = ("none", "study", None)

@@ -15,7 +15,7 @@ from boneage_lib.errors import InputError
 from boneage_lib.networks import heads
 from boneage_lib.notebook import Run
 from boneage_lib.paper.yardsticks import by_training_size
-from boneage_lib.report import figures, reached, tables
+from boneage_lib.report import figures, tables, wording
 from boneage_lib.report.reached import on_some
 from boneage_lib.training import Settings, data_size, extraction
 from boneage_lib.training.data_size import as_sizes, some_of_train, summarized, train_on_some
@@ -124,7 +124,7 @@ def test_a_run_keeps_its_curve_or_shows_the_studys(
     monkeypatch.setattr(extraction, "frozen_backbone", tiny_base)
     monkeypatch.setattr(heads, "frozen_backbone", tiny_base)
     monkeypatch.setattr(Run, "cohort", lambda self: tiny_cohort(size=71))
-    monkeypatch.setattr(reached, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(wording, "project_root", lambda: tmp_path)
     run = Run(tmp_path / "run")
     own = on_some(run, "20", "study", None, "xception", 1, draws_per_cell=10, views=1, epochs=1)
     assert own.of == "" and own.found is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import subprocess
 import tomllib
 from datetime import date
 from importlib import metadata
@@ -130,6 +131,20 @@ def test_every_door_adds_the_checkout_to_the_lock_and_nothing_else(door: str) ->
     text = (ROOT / door).read_text()
     assert "-r requirements.lock" in text or door == "postBuild"  # comes after environment.yml
     assert "--no-deps -e ." in text
+
+
+def test_both_halves_that_are_set_up_are_the_whole_lock(tmp_path: Path) -> None:
+    def packages(text: str) -> list[str]:
+        return re.findall(r"^[a-z].*\n(?:[ #].*\n)*", text, re.M)
+
+    found = re.search(r"^\t@(awk .* requirements\.lock)$", (ROOT / "Makefile").read_text(), re.M)
+    assert found
+    command = found[1].replace("$(VENV)", str(tmp_path))
+    subprocess.run(["bash", "-c", command], cwd=ROOT, check=True)
+    halves = [packages((tmp_path / f"{name}.lock").read_text()) for name in ("odd", "even")]
+    whole = packages((ROOT / "requirements.lock").read_text())
+    assert sorted(sum(halves, [])) == sorted(whole) and len(whole) > 100
+    assert abs(len(halves[0]) - len(halves[1])) <= 1
 
 
 def test_every_door_names_the_same_pythons() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from boneage_lib.report.ladder.files import NO_RUNGS, forget_histories, forget_judgment
-from boneage_lib.report.run import Run, project_root
-from boneage_lib.report.wording import NOT_MEASURED, title
+from boneage_lib.report.run import Run
+from boneage_lib.report.wording import NOT_MEASURED, study_file, title
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,5 @@ def on_some(
 def _kept(run: Run, study: str, name: str, setting: str) -> Reached:
     """What a study keeps; what an earlier run left in the folder would pass for this one's."""
     (run.results / name).unlink(missing_ok=True)
-    kept = project_root() / "results" / study / name
     absent = f"Left out of this run (`{setting}`), and {NOT_MEASURED} by a kept study."
-    return Reached(json.loads(kept.read_text()) if kept.is_file() else None, study, absent)
+    return Reached(study_file(study, name), study, absent)

@@ -23,13 +23,17 @@ LADDER_STUDY = "rsna-ladder"
 
 def study_metrics(name: str = REAL_STUDY) -> dict[str, Any] | None:
     """``results/<name>/metrics.json`` of a kept study, or None when there is none."""
-    path = project_root() / "results" / name / "metrics.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    return study_file(name, "metrics.json")
 
 
 def study_ladder(name: str = LADDER_STUDY) -> dict[str, Any] | None:
     """``results/<name>/beyond.json`` of a kept study, or None when there is none."""
-    path = project_root() / "results" / name / "beyond.json"
+    return study_file(name, "beyond.json")
+
+
+def study_file(name: str, file: str) -> dict[str, Any] | None:
+    """``results/<name>/<file>`` of a kept study, or None when there is none."""
+    path = project_root() / "results" / name / file
     return json.loads(path.read_text()) if path.is_file() else None
 
 
