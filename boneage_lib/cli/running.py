@@ -34,8 +34,8 @@ def run(
         bool | None,
         typer.Option(
             "--spread/--no-spread",
-            help="Make each bank, seed and patch setting a job of its own; by default with several "
-            "seeds or GPUs, or an executor.",
+            help="Make each bank, seed, arm of an ablation and patch setting a job of its own; by "
+            "default with several seeds or GPUs, or an executor.",
         ),
     ] = None,
     parts: Annotated[

@@ -1,4 +1,4 @@
-"""What notebooks use of a run: its results, tables, figures and claims, in one import."""
+"""What most notebooks use of a run: its results, tables, figures and claims, in one import."""
 
 from boneage_lib.report import diagrams, figures, tables
 from boneage_lib.report.collected import collect

@@ -1,5 +1,5 @@
 """A run's folder, what made its results, its tables, figures and book.
 
 Nothing is imported here: most steps of a run draw nothing, and need not wait for what draws. What
-notebooks use stands together in `boneage_lib.notebook`.
+most notebooks use stands together in `boneage_lib.notebook`.
 """

@@ -81,7 +81,7 @@ def show_saliency(run: Run, network: str, looked: Look, data: dict[str, Any]) ->
         run: where it goes.
         network: the network's name.
         looked: see `look`.
-        data: what the network was tried on, as `boneage_lib.report.keep` returns it.
+        data: what the network was tried on, as `boneage_lib.report.results.keep` returns it.
     """
     numbers = saliency_numbers(looked.seen, looked.cases, looked.covered)
     run.write_json(f"saliency/{network}.json", {"data": data, **numbers})

@@ -35,8 +35,9 @@ class Comparison:
     Attributes:
         metrics: what ``results/metrics.json`` holds: ``data``, ``networks`` (each with
             ``validation``, ``test``, ``test_resampled``, ``constant``, ``against_constant``;
-            ``ensemble`` among them), ``paired``, ``ensemble``, ``bases`` and, empty where a run
-            cannot tell, ``ensemble_over_seeds`` and ``ensemble_robustness``.
+            ``ensemble`` among them), ``normalizer``, ``settings``, ``paired``, ``ensemble``,
+            ``bases`` and, empty where a run cannot tell, ``ensemble_over_seeds`` and
+            ``ensemble_robustness``.
         histories: by network, see `boneage_lib.training`.
     """
 

@@ -1,9 +1,10 @@
 """Parts of a run that the pipeline may spread over cores, GPUs and machines.
 
 A notebook does all its training by itself. On a larger run the pipeline does the long parts before
-it, each as a job of its own: the features of a bank, the training of one seed, one setting of the
-patch-size study. What a job makes lies in the run's bank and checkpoints, where the notebook finds
-it by its digest; should a job not have run, the notebook does its work.
+it, each as a job of its own: the features of a bank, the training of one seed, one arm of an
+ablation, one setting of the patch-size study. What a job makes lies in the run's bank and
+checkpoints, where the notebook finds it by its digest; should a job not have run, the notebook does
+its work.
 """
 
 from __future__ import annotations

@@ -149,8 +149,8 @@ def spread_out(
         settings: of the run.
         cores: of this machine, or of one job on a cluster.
         executor: a Snakemake executor plugin.
-        spread: make each bank, seed and patch setting a job of its own. By default where that pays:
-            with several seeds, on a cluster, or on several GPUs.
+        spread: make each bank, seed, arm of an ablation and patch setting a job of its own. By
+            default where that pays: with several seeds, on a cluster, or on several GPUs.
         parts: jobs that fill each bank together; by default one a GPU, and four on a cluster.
         gpus: GPUs to spread jobs over, one each; by default those of this machine.
 

@@ -91,7 +91,7 @@ def _other(other: Source) -> list[str]:
             if parameters
         ),
         "numbers": f"{as_code(f'results/{other.name}/')}, shown in "
-        "{doc}`../notebooks/10_real_radiographs`",
+        "{doc}`../notebooks/10_real_radiographs` and {doc}`../notebooks/11_beyond`",
     }
     return lines + _facts(facts)
 

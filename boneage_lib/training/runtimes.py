@@ -42,7 +42,7 @@ def choose_runtime(runtime: str = "auto") -> str:
     if runtime == "openvino" and not installed:
         raise InputError(
             "Found no OpenVINO; expected the packages openvino and tensorflow. Install them "
-            "(pip install 'boneage[openvino]'), or use runtime='keras'."
+            "(pip install 'boneage[cpu]'), or use runtime='keras'."
         )
     if runtime == "auto":
         return "openvino" if installed and not on_gpu() else "keras"
