@@ -14,8 +14,9 @@
 # **What for.** The paper's baseline, after the winner of the RSNA challenge (section V.A): a frozen
 # InceptionV3 on whole radiographs, sex through 32 sigmoid units, two layers of 1,000 tanh units.
 #
-# **Reads** the run's cohort. **Writes** the model, its history, its predictions
-# and `results/inception_v3.json`.
+# **Reads** the run's cohort. **Writes** the model, its history, its predictions,
+# `results/inception_v3.json`, and a file each in `results/robustness/`, `saliency/` and
+# `timing/`.
 # **Costs** one pass of the base per view: on two cores about 0.1 s a view at 500 px, 0.03 s at
 # 256 px; the head takes seconds.
 

@@ -15,7 +15,8 @@
 # overlapping patches instead of the whole radiograph, with 14 ReLU units on top.
 #
 # **Reads** the run's cohort. **Writes** the model, its history, its predictions,
-# `results/resnet50_patches.json` and `results/patches_at_test.csv`.
+# `results/resnet50_patches.json`, `results/patches_at_test.csv`, and a file each in
+# `results/robustness/`, `saliency/` and `timing/`, with `ablation_seeds` also in `ablations/`.
 # **Costs** three passes per view of the base on 224-pixel patches: on two cores about 0.1 s a view
 # at 500 px; the head takes seconds. The grid takes 49 passes a test radiograph.
 

@@ -11,9 +11,9 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from boneage_lib.evaluation import calibration, evaluate, limits_of_agreement
+from boneage_lib.paper.findings import signed
 from boneage_lib.report import figures
 from boneage_lib.report.figures.agreement import CROWDED
-from boneage_lib.report.wording import signed
 
 
 def predictions(n: int, with_sex: bool = True) -> pd.DataFrame:

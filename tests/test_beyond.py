@@ -340,6 +340,7 @@ def test_steps_are_named_with_commas() -> None:
     (both,) = rungs_named("batches + cosine")
     assert both.name == "batches+cosine" and both.change["batch_size"] == 32
     assert both.change["learning_rate"] == RUNGS["cosine"].change["learning_rate"]
+    assert both.title.startswith("batches of 32; AdamW") and both.title.endswith("; rate 0.0006")
     assert len(rungs_named("all")) == len(RUNGS) - 1 >= 8
     with pytest.raises(InputError, match="steps unfreeze; expected all, or some of paper"):
         rungs_named("unfreeze")

@@ -25,11 +25,11 @@ from boneage_lib.notebook import (
 from boneage_lib.paper import built_claims, exact_claims, ledger, measured_claims
 from boneage_lib.paper.statements import statements
 from boneage_lib.report.ledger import at_500, base_speeds, by_region, frequent_less_rare, rulers
-from boneage_lib.report.ledger_page import HEADINGS, ledger_html, parts_of
+from boneage_lib.report.ledger_page import HEADINGS, claim_anchor, ledger_html, parts_of
 from boneage_lib.report.results import seed_history
 from boneage_lib.report.run import NOTEBOOK_OF
-from boneage_lib.report.studies import SHOWN_IN, study_claims
-from boneage_lib.report.wording import REAL_STUDY
+from boneage_lib.report.studies import SHOWN_IN, SHOWN_REDUCED, study_claims
+from boneage_lib.report.wording import REAL_STUDY, REDUCED_STUDY
 
 
 @pytest.fixture
@@ -236,6 +236,18 @@ def test_a_study_s_ledger_leads_to_where_the_study_is_shown() -> None:
     html = ledger_html(rows, "A ledger.")
     assert set(re.findall(r'<a href="(\w+)\.html', html)) == {SHOWN_IN}
     assert "Where: in this row alone" in html
+
+
+def test_a_second_ledger_has_addresses_of_its_own() -> None:
+    rows = study_claims(REDUCED_STUDY)
+    page = Cells(show_ledger(rows, "A ledger.", of=REDUCED_STUDY).data)
+    ids = [row["id"] for row in page.all("tr") if "id" in row]
+    assert ids == [claim_anchor(name, REDUCED_STUDY) for name in rows["id"]]
+    assert not set(ids) & {claim_anchor(name) for name in study_claims(REAL_STUDY)["id"]}
+    links = {a["href"] for a in page.all("a")} - {f"#{name}" for name in ids}
+    assert links == {f"{SHOWN_IN}.html#{SHOWN_REDUCED}"}
+    assert SHOWN_REDUCED in parts_of(SHOWN_IN)
+    assert f"#{ids[0]}" in {a["href"] for a in page.all("a")}
 
 
 def test_the_script_is_the_books_own() -> None:

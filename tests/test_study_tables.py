@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -189,16 +187,3 @@ def test_what_a_run_cannot_tell_is_said() -> None:
     ):
         said = tables.show(table, "A caption.", absent="Not on this run.")
         assert isinstance(said, Markdown) and said.data == "Not on this run."
-
-
-def test_verdicts_of_two_studies_stand_side_by_side() -> None:
-    def study(n: int, size: int, verdicts: dict[str, str]) -> SimpleNamespace:
-        claims = pd.DataFrame({"statement": verdicts.keys(), "verdict": verdicts.values()})
-        return SimpleNamespace(metrics={"data": {"n_train": n, "image_size": size}}, claims=claims)
-
-    few = study(490, 500, {"It helps.": "ambiguous", "It is small.": "confirmed"})
-    many = study(10161, 100, {"It is small.": "contradicted", "It helps.": "confirmed"})
-    table = tables.verdicts(few, many)
-    assert list(table) == ["490 at 500 px", "10,161 at 100 px"]
-    assert list(table.loc["It helps."]) == ["ambiguous", "confirmed"]
-    assert list(table.loc["It is small."]) == ["confirmed", "contradicted"]

@@ -134,7 +134,7 @@ def _attention() -> Claim:
         if known
         else Verdict.AMBIGUOUS,
         "Table 3 has no row for it, so that no count decides between this and dot-product "
-        "attention, which the text also describes; both are offered.",
+        "attention, which the text also describes; the masks are built here.",
     )
 
 

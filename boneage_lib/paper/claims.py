@@ -60,7 +60,8 @@ def measured_claims(run_results: Results) -> list[Claim]:
             - ``regions``: the same on parts of the age axis, with ``region`` (a key of
               `boneage_lib.paper.region_claims.REGIONS`) and, where there are several seeds,
               ``over_seeds``: point, low and high
-            - ``error_correlation``: {network: {network: r}} on test
+            - ``error_correlation``: {network: {network: r}} on test; ``attention_apart``:
+              `boneage_lib.evaluation.comparison.further_apart` of the attention network
             - ``age_weighted``: {network: mean absolute error with every age band alike, months}
             - ``rulers``: {network: ``rmse_z`` by train's mean and standard deviation and
               ``rmse_z_own`` by the resampled test set's own}

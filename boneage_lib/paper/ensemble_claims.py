@@ -15,6 +15,7 @@ from boneage_lib.paper.findings import (
     both,
     capped,
     lower_error,
+    signed,
     told,
 )
 from boneage_lib.paper.published import TABLE_6, TITLES
@@ -84,7 +85,8 @@ def _better(run_results: Results) -> Claim:
         half |= {
             "measured": "; ".join(
                 f"{_title(row['name'])} {row['mae_months']:.2f} months "
-                f"({row['difference_months']:+.2f} to {TITLES[row['best_member']]})"
+                f"({signed(row['difference_months'], 2, plus=True)} to "
+                f"{TITLES[row['best_member']]})"
                 for row in rows.values()
             )
             + (f"; errors correlate {min(pairs):.2f} to {max(pairs):.2f}" if pairs else ""),
@@ -226,7 +228,7 @@ def _overfitting(run_results: Results) -> Claim:
         gaps = {n: r["gap_months"] for n, r in rows[0].items() if r.get("gap_months") is not None}
         half = {
             "measured": "validation minus train, months: "
-            + "; ".join(f"{_title(n)} {g:+.2f}" for n, g in gaps.items())
+            + "; ".join(f"{_title(n)} {signed(g, 2, plus=True)}" for n, g in gaps.items())
             + f"; ensemble less the smallest of its members' {both(smallest)}, less their mean by "
             f"its weights {both(weighted)}",
             "value": judged[0][0],

@@ -99,10 +99,16 @@ def capped(verdict: Verdict, most: Verdict = Verdict.APPROXIMATELY) -> Verdict:
     return max(verdict, most, key=favor.index) if verdict in favor else verdict
 
 
+def signed(value: float, decimals: int, plus: bool = False) -> str:
+    """A number with a proper minus sign, none for what rounds to zero; a plus sign if wanted."""
+    text = f"{value:+z.{decimals}f}" if plus else f"{value:z.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def told(found: Difference) -> str:
-    """A difference in words: ``-1.20 months (-2.00 to -0.40)``."""
-    point, low, high = found
-    return f"{point:+.2f} months ({low:+.2f} to {high:+.2f})"
+    """A difference in words: ``−1.20 months (−2.00 to −0.40)``."""
+    point, low, high = (signed(number, 2, plus=True) for number in found)
+    return f"{point} months ({low} to {high})"
 
 
 def both(known: Sequence[Difference]) -> str:

@@ -16,6 +16,7 @@ from boneage_lib.paper.findings import (
     absent,
     capped,
     lower_error,
+    signed,
     told,
     turned,
 )
@@ -173,11 +174,14 @@ def _longer(run_results: Results) -> Claim:
         if not several and verdict is Verdict.CONTRADICTED:
             verdict = Verdict.AMBIGUOUS
         weakest = min(gains.values())
+        percent = {
+            name: [signed(100 * share, 1, plus=True) for share in found]
+            for name, found in gains.items()
+        }
         half = {
             "measured": "; ".join(
-                f"{TITLES[n]}: {100 * point:+.1f} %"
-                + (f" ({100 * low:+.1f} to {100 * high:+.1f})" if several else "")
-                for n, (point, low, high) in gains.items()
+                f"{TITLES[n]}: {point} %" + (f" ({low} to {high})" if several else "")
+                for n, (point, low, high) in percent.items()
             )
             + (f" after epoch {printed}" if longer else " in the last two epochs"),
             "value": weakest[0],

@@ -17,11 +17,12 @@ from scipy import stats
 from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import paired_difference
+from boneage_lib.paper.findings import signed
 from boneage_lib.report import figures
 from boneage_lib.report.collected import ENSEMBLE
 from boneage_lib.report.run import NOTEBOOK_OF, Run
 from boneage_lib.report.theme import svg_text, title_of
-from boneage_lib.report.wording import data_line, signed, with_interval
+from boneage_lib.report.wording import data_line, with_interval
 
 #: Draws of the bootstrap where two runs have other test radiographs.
 RESAMPLES = 10_000

@@ -46,20 +46,21 @@ def verdict_counts(rows: pd.DataFrame) -> Any:
     return show(counts, "Rows of the ledger by verdict.")
 
 
-def show_ledger(rows: pd.DataFrame, caption: str) -> HTML:
+def show_ledger(rows: pd.DataFrame, caption: str, of: str = "") -> HTML:
     """The ledger as one table in a notebook; see `ledger_html`."""
-    return HTML(ledger_html(rows, caption))
+    return HTML(ledger_html(rows, caption, of))
 
 
-def ledger_html(rows: pd.DataFrame, caption: str) -> str:
-    """HTML of the ledger; all text is escaped, and every row has an address, ``#claim-<id>``.
+def ledger_html(rows: pd.DataFrame, caption: str, of: str = "") -> str:
+    """HTML of the ledger; all text is escaped, and every row has an address, see `claim_anchor`.
 
     Args:
         rows: as `boneage_lib.paper.ledger` gives them.
         caption: a sentence.
+        of: the study, for the second ledger of a page.
     """
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in HEADINGS)
-    body = "".join(_row({str(k): v for k, v in row.items()}) for row in rows.to_dict("records"))
+    body = "".join(_row({str(k): v for k, v in row.items()}, of) for row in rows.to_dict("records"))
     return (
         '<div class="ledger">'
         f"<table><caption>{escape(caption, quote=False)}</caption>"
@@ -67,12 +68,18 @@ def ledger_html(rows: pd.DataFrame, caption: str) -> str:
     )
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def claim_anchor(claim: str, of: str = "") -> str:
+    """Where on its page a claim's row stands: ``claim-<id>``, in a second ledger with its study."""
+    return f"claim-{claim}" + (f"-of-{of}" if of else "")
+
+
+def _row(row: Mapping[str, Any], of: str) -> str:
     name, verdict = escape(str(row["id"])), Verdict(row["verdict"])
+    anchor = escape(claim_anchor(str(row["id"]), of))
     rank = list(Verdict).index(verdict)
     word = verdict.value.split()[0]
     cells = (
-        f'<a class="claim-id" href="#claim-{name}">{name}</a> '
+        f'<a class="claim-id" href="#{anchor}">{name}</a> '
         f'<span class="place">{escape(str(row["place"]))}</span> '
         f"<span>{escape(str(row['statement']))}</span>",
         f"<span>{escape(str(row['measured']))}</span> "
@@ -85,7 +92,7 @@ def _row(row: Mapping[str, Any]) -> str:
         f'<td data-label="{escape(heading)}"{_sort_key(heading, rank)}>{cell}</td>'
         for heading, cell in zip(HEADINGS, cells, strict=True)
     )
-    return f'<tr id="claim-{name}" data-verdict="{escape(verdict.value)}">{tags}</tr>'
+    return f'<tr id="{anchor}" data-verdict="{escape(verdict.value)}">{tags}</tr>'
 
 
 def _sort_key(heading: str, rank: int) -> str:

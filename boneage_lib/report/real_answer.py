@@ -11,6 +11,7 @@ import pandas as pd
 from boneage_lib.paper.findings import told
 from boneage_lib.paper.published import TITLES
 from boneage_lib.report import figures
+from boneage_lib.report.ledger_page import claim_anchor
 from boneage_lib.report.network_lines import (
     checkpoints,
     lowest,
@@ -19,7 +20,7 @@ from boneage_lib.report.network_lines import (
     over_seeds,
     printed_average,
 )
-from boneage_lib.report.studies import study_claims
+from boneage_lib.report.studies import SHOWN_IN, study_claims
 from boneage_lib.report.theme import save_figure
 from boneage_lib.report.wording import (
     LADDER_STUDY,
@@ -79,7 +80,6 @@ def answer() -> list[str]:
         f"{_verdict(claims, key)} |{_beside(beside, key)}"
         for key, what in HEADLINES.items()
     ]
-    leads_to = "its reason" + (", one of the last column to both" if beside is not None else "")
     return [
         "## The answer, from real radiographs",
         "",
@@ -95,7 +95,7 @@ def answer() -> list[str]:
         "",
         "Differences are in mean absolute error, the first named less the second: below zero the "
         "first errs less. In parentheses stand 95 % intervals, over radiographs and, where it says "
-        f"so, over seeds. A verdict leads to {leads_to}.",
+        "so, over seeds. A verdict leads to its reason.",
         "",
         f":::{{figure}} {FIGURE}",
         ":name: fig-front",
@@ -141,11 +141,10 @@ def _columns(*names: str) -> list[str]:
 
 
 def _beside(claims: pd.DataFrame | None, key: str) -> str:
-    """The cell of the reduced study's verdict, which leads to the table of both."""
+    """The cell of the reduced study's verdict, which leads to its row too."""
     if claims is None:
         return ""
-    target = "../notebooks/10_real_radiographs.html#all-training-radiographs-reduced"
-    return f' <a href="{target}">{claims.loc[key, "verdict"]}</a> |'
+    return f' <a href="{_row_of(key, REDUCED_STUDY)}">{claims.loc[key, "verdict"]}</a> |'
 
 
 def _also() -> list[str]:
@@ -207,8 +206,12 @@ def _told(claims: pd.DataFrame, key: str, what: str) -> str:
 
 def _verdict(claims: pd.DataFrame, key: str) -> str:
     """A claim's verdict, which leads to its row."""
-    target = f"../notebooks/10_real_radiographs.html#claim-{key}"
-    return f'<a href="{target}"><strong>{claims.loc[key, "verdict"]}</strong></a>'
+    return f'<a href="{_row_of(key)}"><strong>{claims.loc[key, "verdict"]}</strong></a>'
+
+
+def _row_of(key: str, study: str = "") -> str:
+    """Where a study's row of a claim stands."""
+    return f"../notebooks/{SHOWN_IN}.html#{claim_anchor(key, study)}"
 
 
 def _in_short(study: dict[str, Any]) -> str:

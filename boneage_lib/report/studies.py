@@ -19,9 +19,12 @@ from boneage_lib.report.collected import Comparison
 from boneage_lib.report.ladder.files import FOLDER
 from boneage_lib.report.provenance import write_provenance
 from boneage_lib.report.run import Run, project_root
+from boneage_lib.report.wording import REDUCED_STUDY
 
 #: The notebook that shows kept studies.
 SHOWN_IN = "10_real_radiographs"
+#: Its part of all training radiographs, reduced.
+SHOWN_REDUCED = "all-training-radiographs-reduced"
 #: What is kept of a study's results beside histories and predictions; some only where it was made.
 KEPT_WHERE_MADE = (
     "patch_size_fair.csv",
@@ -98,10 +101,13 @@ def study_claims(name: str) -> pd.DataFrame:
     """The rows of the ledger that a kept study decides, with ``needs``, by today's rules.
 
     ``measured_in`` leads to where the study's numbers are shown; empty where its row alone does.
+    Those of the reduced study stand together in a part of their own.
     """
     file = project_root() / "results" / name / "claim_inputs.json"
     rows = ledger(measured_claims(json.loads(file.read_text()))).assign(needs="run")
     shown = [statements()[key].in_study for key in rows["id"]]
+    if name == REDUCED_STUDY:
+        shown = [SHOWN_REDUCED if part else "" for part in shown]
     return rows.assign(measured_in=[f"{SHOWN_IN}#{part}" if part else "" for part in shown])
 
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from boneage_lib.paper import published
+from boneage_lib.paper.findings import signed
 from boneage_lib.report.run import project_root
 
 NOT_MEASURED = "not measured"
@@ -35,12 +36,6 @@ def study_file(name: str, file: str) -> dict[str, Any] | None:
     """``results/<name>/<file>`` of a kept study, or None when there is none."""
     path = project_root() / "results" / name / file
     return json.loads(path.read_text()) if path.is_file() else None
-
-
-def signed(value: float, decimals: int, plus: bool = False) -> str:
-    """A number with a proper minus sign, none for what rounds to zero; a plus sign if wanted."""
-    text = f"{value:+z.{decimals}f}" if plus else f"{value:z.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def with_interval(scores: dict[str, Any], key: str, decimals: int = 1) -> str:

@@ -14,11 +14,11 @@ PAPER = "paper"
 
 @dataclass(frozen=True)
 class Rung:
-    """One change to the best recipe so far.
+    """One change to the best recipe so far, or several at once.
 
     Attributes:
         name: in files and parameters.
-        title: in print.
+        title: in print, without the rate, which steps change together.
         change: settings of `Tuning` that become others.
         why: it may help.
     """
@@ -35,7 +35,7 @@ RUNGS = {
         Rung(PAPER, "the paper's recipe, shortened", {}, "where the paper stands: a frozen base"),
         Rung(
             "unfrozen",
-            "the base trained too, all at 1e-4",
+            "the base trained too",
             {"base": "trained", "learning_rate": 1e-4},
             "ImageNet's features know no bones",
         ),
@@ -43,11 +43,11 @@ RUNGS = {
             "batches",
             "batches of 32",
             {"batch_size": 32, "learning_rate": 3e-4},
-            "steadier gradients allow a rate of 3e-4, and the processor is used better",
+            "steadier gradients allow larger steps, and the processor is used better",
         ),
         Rung(
             "cosine",
-            "AdamW at 6e-4, warmed up, then along a cosine to 0",
+            "AdamW, warmed up, then along a cosine to 0",
             {"schedule": "cosine", "warm_up": 0.05, "weight_decay": 0.01, "learning_rate": 6e-4},
             "large steps early and small ones late",
         ),
@@ -118,7 +118,7 @@ def rungs_named(names: str) -> list[Rung]:
         InputError: an unknown name, or one twice.
     """
     if names.strip() == "all":
-        return [rung for rung in RUNGS.values() if rung.name != PAPER]
+        return [_joined([rung]) for rung in RUNGS.values() if rung.name != PAPER]
     steps = [
         [name.strip() for name in step.split("+")] for step in names.split(",") if step.strip()
     ]
@@ -133,10 +133,11 @@ def rungs_named(names: str) -> list[Rung]:
 
 
 def _joined(rungs: list[Rung]) -> Rung:
-    """Several changes as one step."""
+    """Several changes as one step, whose title ends with the rate that they lead to."""
     change = {key: value for rung in rungs for key, value in rung.change.items()}
     names, titles, reasons = zip(*((r.name, r.title, r.why) for r in rungs), strict=True)
-    return Rung("+".join(names), "; ".join(titles), change, "; ".join(reasons))
+    rate = [f"rate {change['learning_rate']:g}"] if "learning_rate" in change else []
+    return Rung("+".join(names), "; ".join([*titles, *rate]), change, "; ".join(reasons))
 
 
 def tried_on(best: Tuning, rung: Rung) -> Tuning:

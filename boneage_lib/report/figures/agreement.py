@@ -16,6 +16,7 @@ from scipy import stats
 
 from boneage_lib.evaluation.agreement import LIMITS_SD, error_slope, limits_of_agreement
 from boneage_lib.evaluation.groups import calibration as calibrate
+from boneage_lib.paper.findings import signed
 from boneage_lib.report.theme import (
     INK,
     MUTED,
@@ -28,7 +29,6 @@ from boneage_lib.report.theme import (
     themed,
     title_of,
 )
-from boneage_lib.report.wording import signed
 
 #: Radiographs above which points would hide each other, and their density is drawn instead.
 CROWDED = 1_500

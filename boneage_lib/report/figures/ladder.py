@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from boneage_lib.report.theme import ABSOLUTE_ERROR, MUTED, WIDTH, color_of, themed
+
+#: Of a step's title in a line, which leaves two thirds of the width to the errors.
+LETTERS = 32
 
 
 @themed
@@ -17,7 +21,9 @@ def ladder(found: dict[str, Any]) -> Figure:
         found: see `boneage_lib.report.ladder.judge.judge`.
     """
     steps = [step for step in found["steps"] if not step["aside"]]
-    figure = Figure(figsize=(WIDTH, 1.4 + 0.5 * len(steps)))
+    titles = [wrap(step["title"], LETTERS) for step in steps]
+    row_height = max(0.5, 0.2 * max(map(len, titles)) + 0.1)
+    figure = Figure(figsize=(WIDTH, 1.4 + row_height * len(steps)))
     axes = figure.add_subplot()
     color = color_of(found["network"])
     for row, step in enumerate(steps):
@@ -35,18 +41,9 @@ def ladder(found: dict[str, Any]) -> Figure:
         axes.annotate(
             f"{value:.1f}", (value, row), xytext=(0, 7), textcoords="offset points", ha="center"
         )
-    axes.set_yticks(range(len(steps)), [_two_lines(step["title"]) for step in steps], fontsize=10)
+    axes.set_yticks(range(len(steps)), ["\n".join(lines) for lines in titles], fontsize=10)
     axes.set_ylim(len(steps) - 0.5, -0.8)
     axes.set_xlim(left=0)
     axes.set_xlabel(ABSOLUTE_ERROR)
     axes.grid(False, axis="y")
     return figure
-
-
-def _two_lines(title: str) -> str:
-    """A title broken at the space nearest to its middle, where it is long."""
-    if len(title) <= 28:
-        return title
-    spaces = [k for k, letter in enumerate(title) if letter == " "]
-    middle = min(spaces, key=lambda k: abs(k - len(title) / 2))
-    return f"{title[:middle]}\n{title[middle + 1 :]}"

@@ -1,4 +1,4 @@
-"""Every table of the paper, one function a table; each gets numbers and returns a DataFrame."""
+"""Every table of the paper, one function a table: numbers to a DataFrame, its row or a line."""
 
 from boneage_lib.report.tables.ablations import ablation
 from boneage_lib.report.tables.data_size import data_size
@@ -28,7 +28,6 @@ from boneage_lib.report.tables.networks import (
 from boneage_lib.report.tables.patches import fair_patch_study, patch_study, patches_at_test
 from boneage_lib.report.tables.saliency import saliency
 from boneage_lib.report.tables.showing import show
-from boneage_lib.report.tables.verdicts import verdicts
 
 __all__ = [
     "ablation",
@@ -59,5 +58,4 @@ __all__ = [
     "study_table",
     "table_6",
     "three_way",
-    "verdicts",
 ]

@@ -9,12 +9,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from boneage_lib.paper import published
+from boneage_lib.paper.findings import signed
 from boneage_lib.report.wording import (
     NOT_MEASURED,
     REAL_STUDY,
     data_line,
     in_percent,
-    signed,
     study_metrics,
     title,
     with_interval,
@@ -66,7 +66,8 @@ def three_way(network: str, result: dict[str, Any]) -> pd.DataFrame:
 
     Args:
         network: a network's name, or ``ensemble``.
-        result: of this run: ``data`` and ``metrics`` as `boneage_lib.report.keep` returns them.
+        result: of this run: ``data`` and ``metrics`` as `boneage_lib.report.results.keep` returns
+            them.
     """
     rows = [paper_row(network)]
     study = study_metrics()

@@ -46,7 +46,7 @@ def patch_study(printed: pd.DataFrame) -> pd.DataFrame:
     """The patch-size study as the paper did it, in words, one row a setting.
 
     Args:
-        printed: see `boneage_lib.report.keep_patch_study`, its first table.
+        printed: see `boneage_lib.report.results.keep_patch_study`, its first table.
     """
     found = [
         {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+
+from boneage_lib.paper.findings import signed
 
 #: Units that a column's name may end with.
 UNITS = ("months", "degrees")
@@ -49,7 +52,7 @@ def show(
     forms: dict[Any, Any] = dict.fromkeys(table.columns, _as_text)
     for name in table.columns:
         if pd.api.types.is_float_dtype(table[name]):
-            forms[name] = f"{{:.{4 if decimals is None else decimals}f}}"
+            forms[name] = partial(signed, decimals=4 if decimals is None else decimals)
         elif pd.api.types.is_integer_dtype(table[name]):
             forms[name] = "{:,}"
     style = table.style.format(forms, na_rep="—")
