@@ -89,7 +89,7 @@ show(
 )
 
 # %% mystnb={"figure": {"name": "fig-ladder", "caption": "Mean absolute error on test after each step, with 95 % intervals: filled where validation kept the step, hollow where it did not."}, "image": {"alt": "A column of points with intervals, one for each step from the paper's recipe on top to the last, gives the mean absolute error on test radiographs in months."}}
-figures.ladder(reached.found) if reached.found else None
+figures.ladder(reached.found, reached.of) if reached.found else None
 
 # %% [markdown]
 # ## Does it help to begin with synthetic radiographs?
@@ -155,4 +155,4 @@ show(
 )
 
 # %% mystnb={"figure": {"name": "fig-data-size", "caption": "Root mean square error by number of training radiographs, with 95 % intervals over seeds, beside the curve of Larson et al. on other examinations."}, "image": {"alt": "Two lines give the root mean square error in months against the number of training radiographs on a logarithmic axis: one of the frozen network here, one as Larson and others printed it."}}
-figures.data_size(some.found) if some.found else None
+figures.data_size(some.found, some.of) if some.found else None

@@ -49,7 +49,8 @@ def test_the_table_says_what_helped_and_by_how_much(found: dict[str, Any]) -> No
         "−7.75 (−8.75 to −6.75)",
     ]
     assert table["test error"].iloc[2] == "12.25 (11.25 to 13.25)"
-    assert table["added to"].iloc[2] == found["steps"][0]["title"]
+    assert table.index[0] == f"1. {found['steps'][0]['title']}"
+    assert list(table["added to"]) == ["—", "1", "1"]
 
 
 def test_coverage_is_in_percent(found: dict[str, Any]) -> None:

@@ -133,6 +133,15 @@ def test_what_another_study_measured_has_its_data_settings_and_commit(
     assert f"cell 4 · study tiny · settings {digest} · data c0ffee · commit abcdef0" in kept
 
 
+def test_a_figure_can_say_that_it_is_of_another_study(
+    study: str, notebook: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    (picture,) = notebook.cells[2].outputs
+    picture.metadata["image/png"] = {"width": 9, "of": study}
+    cells = stamped(notebook, "11_beyond", MADE, "fedcba987654", tmp_path).cells
+    assert "study tiny" in cells[3].source and "study" not in cells[6].source
+
+
 def test_a_notebook_of_a_study_names_it_under_all_it_shows(
     study: str, notebook: nbformat.NotebookNode, tmp_path: Path
 ) -> None:
@@ -235,7 +244,7 @@ def test_a_figure_that_could_not_be_kept_as_a_file_is_missed(
         "from boneage_lib.notebook import use_theme\n\n"
         'if not kept:\n    del os.environ["BONEAGE_OUTPUTS"]\nuse_theme()\n\n'
         '# %% mystnb={"figure": {"name": "fig-a", "caption": "Nothing."}}\n'
-        "figure = Figure(figsize=(1, 1))\nfigure.add_subplot()\nfigure\n"
+        "figure = Figure(figsize=(1, 1), label='tiny')\nfigure.add_subplot()\nfigure\n"
     )
     out = tmp_path / "run" / "11_more.ipynb"
     with pytest.raises(InputError, match="11_more, cell 4: its figure could not be written"):
@@ -243,3 +252,5 @@ def test_a_figure_that_could_not_be_kept_as_a_file_is_missed(
     assert not out.exists() and not (tmp_path / "out").exists()
     execute(source, out, {}, tmp_path, tmp_path / "out")
     assert (tmp_path / "out" / "3.svg").is_file()
+    (figure,) = all_shown(nbformat.read(out, as_version=4))
+    assert figure.of == "tiny"

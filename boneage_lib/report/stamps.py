@@ -1,8 +1,8 @@
 """Under every figure and table of the book: what made it, and the thing itself as a file.
 
 Not all that a run's notebooks show is the run's own: a cell's metadata ``of`` names another source,
-a notebook's parameter ``study`` one for all of its cells, and a table says so itself where it
-depends on the run (see `boneage_lib.report.tables.show`).
+a notebook's parameter ``study`` one for all of its cells, and where it depends on the run, a table
+or a figure says so itself (see `boneage_lib.report.tables.show` and `boneage_lib.report.theme`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def shown_by(cell: NotebookNode, number: int) -> Shown | None:
         if figure and "image/png" in data:
             # MyST-NB names the picture's file by this digest.
             picture = hashlib.sha256(base64.b64decode(data["image/png"])).hexdigest()
-            return Shown(number, "figure", figure["caption"], picture, of)
+            own = output.get("metadata", {}).get("image/png", {}).get("of", of)
+            return Shown(number, "figure", figure["caption"], picture, own)
         if "<table" in (table := "".join(data.get("text/html", ""))):
             caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, re.S)
             other = re.search(r'<table[^>]* data-of="([^"]*)"', table)

@@ -105,7 +105,28 @@ def use_theme() -> None:
     if hasattr(shell, "kernel"):  # A notebook; anywhere else shows no figures by itself.
         shell.run_line_magic("matplotlib", "inline")
         set_matplotlib_formats("retina", metadata={"Software": None})
+        formats = shell.display_formatter.formatters["image/png"]
+        formats.for_type(Figure, _with_source(formats.lookup_by_type(Figure)))
         keep_outputs(shell, save_figure)
+
+
+def _with_source(drawn: Callable[[Figure], Any]) -> Callable[[Figure], Any]:
+    """A figure's picture with its label, where it has one, among the output's metadata.
+
+    A label names the kept study that a figure is of; see `boneage_lib.report.stamps`.
+
+    Args:
+        drawn: gives a picture, or a picture and metadata.
+    """
+
+    def picture(figure: Figure) -> Any:
+        found = drawn(figure)
+        if not figure.get_label():
+            return found
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        return data, {**metadata, "of": figure.get_label()}
+
+    return picture
 
 
 Arguments = ParamSpec("Arguments")

@@ -14,13 +14,14 @@ from boneage_lib.report.theme import INK, WIDTH, color_of, marker_of, themed, ti
 
 
 @themed
-def data_size(found: dict[str, Any]) -> Figure:
+def data_size(found: dict[str, Any], of: str = "") -> Figure:
     """Root mean square error against the number of training radiographs, beside Larson et al.'s.
 
     Args:
         found: see `boneage_lib.report.reached.on_some`.
+        of: the kept study that it is from; empty for the run's own.
     """
-    figure = Figure(figsize=(WIDTH, 4.2))
+    figure = Figure(figsize=(WIDTH, 4.2), label=of)
     axes = figure.add_subplot()
     name = found["network"]
     sizes = [size["n_train"] for size in found["sizes"]]

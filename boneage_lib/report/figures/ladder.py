@@ -14,16 +14,17 @@ LETTERS = 32
 
 
 @themed
-def ladder(found: dict[str, Any]) -> Figure:
+def ladder(found: dict[str, Any], of: str = "") -> Figure:
     """Error on test after each step, filled where validation kept the step, hollow elsewhere.
 
     Args:
         found: see `boneage_lib.report.ladder.judge.judge`.
+        of: the kept study that it is from; empty for the run's own.
     """
     steps = [step for step in found["steps"] if not step["aside"]]
-    titles = [wrap(step["title"], LETTERS) for step in steps]
+    titles = [wrap(f"{n}. {step['title']}", LETTERS) for n, step in enumerate(steps, start=1)]
     row_height = max(0.5, 0.2 * max(map(len, titles)) + 0.1)
-    figure = Figure(figsize=(WIDTH, 1.4 + row_height * len(steps)))
+    figure = Figure(figsize=(WIDTH, 1.4 + row_height * len(steps)), label=of)
     axes = figure.add_subplot()
     color = color_of(found["network"])
     for row, step in enumerate(steps):

@@ -17,15 +17,14 @@ def ladder(found: dict[str, Any] | None) -> pd.DataFrame:
     """
     if found is None:
         return pd.DataFrame()
-    titles = {step["name"]: step["title"] for step in found["steps"]}
+    steps = [step for step in found["steps"] if not step["aside"]]
+    numbers = {step["name"]: str(number) for number, step in enumerate(steps, start=1)}
     rows = []
-    for step in found["steps"]:
-        if step["aside"]:
-            continue
+    for step in steps:
         rows.append(
             {
-                "step": step["title"],
-                "added to": titles.get(step["added_to"], "—"),
+                "step": f"{numbers[step['name']]}. {step['title']}",
+                "added to": numbers.get(step["added_to"], "—"),
                 "validation error": f"{step['validation_mae_months']:.2f}",
                 "kept": "yes" if step["kept"] else "no",
                 "test error": with_interval(step["test"], "mae_months", 2),
