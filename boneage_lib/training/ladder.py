@@ -18,7 +18,7 @@ class Rung:
 
     Attributes:
         name: in files and parameters.
-        title: in print, without the rate, which steps change together.
+        title: in print; `rungs_named` adds the rate, to which joined changes lead together.
         change: settings of `Tuning` that become others.
         why: it may help.
     """
