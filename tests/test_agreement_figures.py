@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from boneage_lib.evaluation import calibration, evaluate, limits_of_agreement
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report import figures
 from boneage_lib.report.figures.agreement import CROWDED
 

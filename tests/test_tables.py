@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from made_up_run import project, result, training
 
-from boneage_lib.paper.findings import signed
 from boneage_lib.paper.published import TABLE_3, TABLE_6, TITLES
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.results import over_seeds
 from boneage_lib.report.tables import against_constant, parameter_table, show, three_way
 from boneage_lib.report.wording import with_limits

@@ -15,10 +15,10 @@ from boneage_lib.paper.findings import (
     both,
     capped,
     lower_error,
-    signed,
     told,
 )
 from boneage_lib.paper.published import TABLE_6, TITLES
+from boneage_lib.paper.signs import signed
 from boneage_lib.paper.statements import stated
 
 

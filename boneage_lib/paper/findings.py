@@ -10,6 +10,7 @@ from scipy import stats
 
 from boneage_lib.paper.claim import Verdict
 from boneage_lib.paper.published import TITLES
+from boneage_lib.paper.signs import signed
 
 Results = Mapping[str, Any]
 Difference = tuple[float, float, float]  # months: point, low, high
@@ -97,12 +98,6 @@ def capped(verdict: Verdict, most: Verdict = Verdict.APPROXIMATELY) -> Verdict:
     """
     favor = (Verdict.CONFIRMED, Verdict.APPROXIMATELY, Verdict.AMBIGUOUS)
     return max(verdict, most, key=favor.index) if verdict in favor else verdict
-
-
-def signed(value: float, decimals: int, plus: bool = False) -> str:
-    """A number with a proper minus sign, none for what rounds to zero; a plus sign if wanted."""
-    text = f"{value:+z.{decimals}f}" if plus else f"{value:z.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def told(found: Difference) -> str:

@@ -16,11 +16,11 @@ from boneage_lib.paper.findings import (
     absent,
     capped,
     lower_error,
-    signed,
     told,
     turned,
 )
 from boneage_lib.paper.published import TABLE_6, TITLES, number
+from boneage_lib.paper.signs import signed
 from boneage_lib.paper.statements import stated
 
 RESNET, ATTENTION = "resnet50_patches", "xception_attention"

@@ -17,7 +17,7 @@ from scipy import stats
 from boneage_lib.data.whole_files import written_whole
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation import paired_difference
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report import figures
 from boneage_lib.report.collected import ENSEMBLE
 from boneage_lib.report.run import NOTEBOOK_OF, Run

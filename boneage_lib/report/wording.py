@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from boneage_lib.paper import published
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.run import project_root
 
 NOT_MEASURED = "not measured"

@@ -16,7 +16,7 @@ from scipy import stats
 
 from boneage_lib.evaluation.agreement import LIMITS_SD, error_slope, limits_of_agreement
 from boneage_lib.evaluation.groups import calibration as calibrate
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.theme import (
     INK,
     MUTED,

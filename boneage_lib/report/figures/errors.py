@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from boneage_lib.evaluation.groups import AGE_BANDS_MONTHS
 from boneage_lib.evaluation.intervals import bootstrap_interval
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.theme import (
     ABSOLUTE_ERROR,
     INK,

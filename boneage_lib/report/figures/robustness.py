@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from boneage_lib.errors import InputError
 from boneage_lib.evaluation.perturbations import CONDITIONS, Condition
 from boneage_lib.evaluation.robustness_summary import UNCHANGED, robustness_summary
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.theme import (
     ABSOLUTE_ERROR,
     WIDTH,

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from boneage_lib.errors import InputError
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.theme import SEX_TITLES, WIDTH, age_in_words, themed
 
 if TYPE_CHECKING:  # A figure needs no network.

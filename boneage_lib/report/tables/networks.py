@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from boneage_lib.paper import published
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 from boneage_lib.report.wording import (
     NOT_MEASURED,
     REAL_STUDY,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from boneage_lib.paper.findings import signed
+from boneage_lib.paper.signs import signed
 
 #: Units that a column's name may end with.
 UNITS = ("months", "degrees")
