@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 run_dir = "runs/demo"  # folder of this run
 # A run without a cohort gets a synthetic one:
-n = 300  # radiographs
+n = 400  # radiographs
 size = 256  # side, pixels
 variation = 0.25  # of exposure and placement; 1 is as in RSNA's radiographs
 maturity_noise = 6.0  # std of a hand's maturity around its bone age, months
