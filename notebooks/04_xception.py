@@ -16,8 +16,7 @@
 #
 # **Reads** the run's cohort. **Writes** the model, its history, its predictions,
 # `results/xception.json`, and a file each in `results/robustness/`, `saliency/` and
-# `timing/`, with `ablation_seeds` also in
-# `ablations/`.
+# `timing/`, with `ablation_seeds` also in `ablations/`.
 # **Costs** one pass of the base per view: on two cores about 0.2 s a view at 500 px, 0.06 s at
 # 256 px. Feature maps are kept for {doc}`05_xception_attention`: 1 MB a view at 500 px.
 

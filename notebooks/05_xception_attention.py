@@ -15,8 +15,8 @@
 # same head. The paper leaves it out of its comparison because its predictions deviate; here it is
 # trained, scored and shown like the others.
 #
-# **Reads** the run's cohort, or the maps that {doc}`04_xception` kept. **Writes** the model, its history, its predictions,
-# `results/xception_attention.json`, and a file each in `results/robustness/`, `saliency/` and
+# **Reads** the run's cohort, or the maps that {doc}`04_xception` kept. **Writes** the model, its
+# history, its predictions, `results/xception_attention.json`, and a file each in `results/robustness/`, `saliency/` and
 # `timing/`.
 # **Costs** no pass of the base when {doc}`04_xception` kept its maps. The head works on maps and
 # takes about half a minute in the demo, some minutes at 500 px on two cores.

@@ -52,8 +52,8 @@ run = Run(run_dir)
 # %% [markdown]
 # ## The ladder
 #
-# Every step changes the best recipe so far in one thing, or in several at once. It is kept where it lowers the error of the
-# validation radiographs, and the next step is added to it; else the next step is added to what was
+# Every step changes the best recipe so far in one thing, or in several at once. It is kept where it
+# lowers the error of the validation radiographs, and the next step is added to it; else the next step is added to what was
 # best before. All steps but the last few see as many real radiographs and start from the same
 # weights, so that the first is the paper's network shortened, and a recipe that would
 # win only after longer training can lose here. One seed trains each: the intervals are over
