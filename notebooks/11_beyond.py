@@ -30,6 +30,7 @@ step_draws = 0  # radiographs an epoch; 0: as many as there are in train
 pretraining = 0  # synthetic radiographs of a step that begins with them; 0: no such step
 few = 0  # real radiographs that the best recipe gets alone, with and without these first; 0: not
 longer = 0  # epochs, of all training radiographs, of a last training; 0: no such step
+larger = 0  # epochs that the best one goes on for on radiographs enlarged by half; 0: no such steps
 members = 1  # trainings of the best recipe whose answers a last step averages; 1: no such step
 judged = True  # False: the ladder leaves test alone while validation may still change settings
 precision = "float32"  # or bfloat16, of the base
@@ -69,6 +70,7 @@ reached = reach(
     pretraining,
     few,
     longer,
+    larger,
     members,
     judged,
     network=network,

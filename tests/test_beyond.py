@@ -37,6 +37,8 @@ FIRST = Tuning(epochs=2, epoch_draws=24, learning_rate=0.01)
 STEPS = "unfrozen, absolute"
 #: A step of every other kind.
 ALL = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
+#: Those that no ladder has together with several members.
+LARGER = {"longer": 2, "larger": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -199,9 +201,86 @@ def test_synthetic_radiographs_are_seen_once_for_all_steps(
     assert keys[0] != keys[1], "other draws are another training"
 
 
+@pytest.fixture(scope="module")
+def with_larger(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Ladder]:
+    """A ladder whose best network goes on at a larger size."""
+    run = Run(tmp_path_factory.mktemp("larger"))
+    return run, climb(run, cohort, FIRST, [], None, **LARGER, verbose=False)
+
+
+def test_a_network_goes_on_at_a_larger_size(
+    with_larger: tuple[Run, Ladder], cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ladder = with_larger
+    names = [step.name for step in ladder.steps]
+    assert names == ["paper", "longer", "larger", "turned", "both", "corrected"]
+    steps = {step.name: step for step in ladder.steps}
+    before, larger = steps["longer"].tuning, steps["larger"].tuning
+    assert larger == replace(
+        before,
+        epochs=2,
+        enlarge=1.5,
+        augmentation="wide",
+        learning_rate=before.learning_rate / 2,
+        seed=before.seed + 1,
+    )
+    began: list[Path | None] = []
+
+    def stop(*args: Any, **_: Any) -> None:
+        began.append(args[4])
+        raise InputError("stop here")
+
+    monkeypatch.setattr(climbing, "tune", stop)
+    weights_file(run, "larger").rename(run.folder / "moved")
+    with pytest.raises(InputError, match="stop here"):
+        climb(run, cohort, FIRST, [], None, **LARGER, verbose=False)
+    (run.folder / "moved").rename(weights_file(run, "larger"))
+    assert began == [weights_file(run, steps["larger"].added_to or "")]
+
+
+def test_what_went_on_is_stale_where_what_it_came_from_is_another(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("a network")
+    two.write_text("another")
+    keys = {key_of(FIRST, cohort, {}, start) for start in (None, one, two)}
+    assert len(keys) == 3
+
+
+def test_networks_of_two_sizes_answer_together(
+    with_larger: tuple[Run, Ladder], cohort: Cohort
+) -> None:
+    run, ladder = with_larger
+    steps = {step.name: step for step in ladder.steps}
+    step = steps["both"]
+    assert step.networks == ("longer", "larger")
+    found = []
+    for name in step.networks:
+        opened = open_tuned(run, cohort.size, name, steps[name].tuning)
+        poses = TURNED if step.turned else AS_IT_IS
+        months = finetune.answers(opened, cohort, cohort.rows("validation"), poses)
+        found.append(months.mean(axis=1))
+    np.testing.assert_allclose(np.mean(found, axis=0), step.validation_months, atol=1e-3)
+    judged = {s["name"]: s for s in judge(run, cohort, ladder, None)["steps"]}
+    assert judged["both"]["networks"] == 2
+    answers = run.read_table("predictions/beyond/both.csv", "")
+    test = answers.query("split == 'test'")["predicted_months"]
+    asked = []
+    for name in step.networks:
+        opened = open_tuned(run, cohort.size, name, steps[name].tuning)
+        poses = TURNED if step.turned else AS_IT_IS
+        asked.append(finetune.answers(opened, cohort, cohort.rows("test"), poses).mean(axis=1))
+    np.testing.assert_allclose(test, np.mean(asked, axis=0), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("fixture", "rungs", "more"),
-    [("climbed", STEPS, {}), pytest.param("with_all", "", ALL, marks=pytest.mark.long)],
+    [
+        ("climbed", STEPS, {}),
+        ("with_larger", "", LARGER),
+        pytest.param("with_all", "", ALL, marks=pytest.mark.long),
+    ],
 )
 def test_test_radiographs_choose_nothing(
     fixture: str,

@@ -259,6 +259,8 @@ def test_too_little_room_for_all_banks_is_noticed_first(
         ("11_beyond", {"rungs": "all", "few": 900}, "900 training radiographs"),
         ("11_beyond", {"rungs": "all", "few": 30}, "few=30 with pretraining=0; expected 32"),
         ("11_beyond", {"rungs": "all", "members": 0}, "members=0"),
+        ("11_beyond", {"rungs": "all", "larger": -1}, "larger=-1"),
+        ("11_beyond", {"rungs": "all", "larger": 2, "members": 2}, "larger=2 with members=2"),
         ("11_beyond", {"sizes": "many"}, "many among numbers"),
     ],
 )

@@ -115,7 +115,7 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
         cohort: its radiographs.
     """
     from boneage_lib.training.data_size import as_sizes, some_of_train
-    from boneage_lib.training.ladder import rungs_named
+    from boneage_lib.training.ladder import check_together, rungs_named
     from boneage_lib.training.settings import check_whole_number
     from boneage_lib.training.tuning import Tuning
 
@@ -124,8 +124,9 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
     if parameters["rungs"].strip() == NO_RUNGS:
         return
     batches = [rung.change.get("batch_size", 0) for rung in rungs_named(parameters["rungs"])]
-    for name, least in (("few", 0), ("longer", 0), ("members", 1)):
+    for name, least in (("few", 0), ("longer", 0), ("larger", 0), ("members", 1)):
         check_whole_number(name, parameters[name], least)
+    check_together(parameters["larger"], parameters["members"])
     first = Tuning(
         network=parameters["network"],
         epochs=parameters["step_epochs"],

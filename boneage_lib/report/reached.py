@@ -44,6 +44,7 @@ def reach(
     pretraining: int = 0,
     few: int = 0,
     longer: int = 0,
+    larger: int = 0,
     members: int = 1,
     judged: bool = True,
     **first: Any,
@@ -56,9 +57,10 @@ def reach(
             deletes what an earlier run left in the folder.
         study: a folder below ``results/``.
         weights: see `boneage_lib.bases.find_weights`.
-        pretraining: see `boneage_lib.report.ladder.climb.climb`, also for the next three.
+        pretraining: see `boneage_lib.report.ladder.climb.climb`, also for the next four.
         few: see there.
         longer: see there.
+        larger: see there.
         members: see there.
         judged: whether the test radiographs are asked about in the end. False leaves them alone
             while settings may still be changed for what validation says.
@@ -74,7 +76,7 @@ def reach(
     from boneage_lib.training.tuning import Tuning
 
     cohort, tuning, steps = run.cohort(), Tuning(**first), rungs_named(rungs)
-    ladder = climb(run, cohort, tuning, steps, weights, pretraining, few, longer, members)
+    ladder = climb(run, cohort, tuning, steps, weights, pretraining, few, longer, larger, members)
     if judged:
         return Reached(judge(run, cohort, ladder, weights), "", "")
     forget_judgment(run)

@@ -10,6 +10,8 @@ from boneage_lib.training.tuning import Tuning
 
 #: The first rung: nothing is changed.
 PAPER = "paper"
+#: The rung whose network goes on from another's weights, and how many times as wide it sees.
+LARGER_STEP, LARGER = "larger", 1.5
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,39 @@ def _joined(rungs: list[Rung]) -> Rung:
     names, titles, reasons = zip(*((r.name, r.title, r.why) for r in rungs), strict=True)
     rate = [f"rate {change['learning_rate']:g}"] if "learning_rate" in change else []
     return Rung("+".join(names), "; ".join([*titles, *rate]), change, "; ".join(reasons))
+
+
+def made_larger(best: Tuning, epochs: int) -> Rung:
+    """Going on from the best network on larger radiographs, moved further, at half its rate.
+
+    Args:
+        best: how that network was trained.
+        epochs: of all training radiographs.
+    """
+    change = {
+        "epochs": epochs,
+        "epoch_draws": 0,
+        "enlarge": LARGER * best.enlarge,
+        "augmentation": "wide",
+        "learning_rate": best.learning_rate / 2,
+        "seed": best.seed + 1,  # views that it has not seen yet
+    }
+    return Rung(
+        LARGER_STEP,
+        f"{epochs} epochs more, enlarged by half; wider augmentation; rate "
+        f"{change['learning_rate']:g}",
+        change,
+        "a base finds more in larger pictures; moved further, they are harder to learn by heart",
+    )
+
+
+def check_together(larger: int, members: int) -> None:
+    """Raise InputError where going on at a larger size meets several trainings."""
+    if larger and members > 1:
+        raise InputError(
+            f"Found larger={larger} with members={members}; expected larger=0 or members=1: a "
+            "member repeats one training, and a network that went on had two."
+        )
 
 
 def tried_on(best: Tuning, rung: Rung) -> Tuning:

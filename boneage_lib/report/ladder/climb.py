@@ -22,11 +22,19 @@ from boneage_lib.inputs import TURNED
 from boneage_lib.networks import network
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, weights_file
 from boneage_lib.report.ladder.kept import keep_tuned, kept_of, key_of, open_tuned
-from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of, tuning_of
 from boneage_lib.report.run import Run
 from boneage_lib.training.data_size import some_of_train
 from boneage_lib.training.finetune import answers, tune
-from boneage_lib.training.ladder import PAPER, RUNGS, Rung, tried_on
+from boneage_lib.training.ladder import (
+    LARGER_STEP,
+    PAPER,
+    RUNGS,
+    Rung,
+    check_together,
+    made_larger,
+    tried_on,
+)
 from boneage_lib.training.progress import reporter
 from boneage_lib.training.tuning import Tuning
 
@@ -40,6 +48,7 @@ def climb(
     pretraining: int = 0,
     few: int = 0,
     longer: int = 0,
+    larger: int = 0,
     members: int = 1,
     verbose: bool = True,
 ) -> Ladder:
@@ -55,6 +64,9 @@ def climb(
         few: training radiographs that the best recipe is also trained on, beside the ladder, with
             and without these synthetic ones first; 0: not.
         longer: epochs, of all training radiographs, of a last training; 0: no such step.
+        larger: epochs, of all training radiographs, that the best network goes on for at
+            `boneage_lib.training.ladder.LARGER` times the size; a step after that averages its
+            answers before and after. 0: no such steps.
         members: trainings of the best recipe, with a seed each, whose answers a last step averages;
             1: no such step.
         verbose: print a line an epoch, and one a step.
@@ -63,6 +75,7 @@ def climb(
         InputError: what cannot work.
         Diverged: a training did, and says of what step.
     """
+    check_together(larger, members)
     climber = _Climber(run, cohort, weights, verbose)
     climber.take(climber.train(RUNGS[PAPER], first, None))
     synthetic = Rung(
@@ -85,7 +98,13 @@ def climb(
             "the steps before it saw fewer",
         )
         climber.take(climber.train(rung, tried_on(recipe, rung), climber.best.name))
+    before = climber.best.name
+    if larger:
+        rung = made_larger(climber.best.tuning, larger)
+        climber.take(climber.train(rung, tried_on(climber.best.tuning, rung), before, start=before))
     climber.take(climber.turned())
+    if larger:
+        climber.take(climber.both(before))
     if members > 1:
         climber.take(climber.averaged(members))
     climber.take(climber.corrected())
@@ -120,10 +139,20 @@ class _Climber:
             verdict = "kept" if step.mae_months < before else f"no better than {before:.2f}"
             print(f"{step.title}: validation error {step.mae_months:.2f} months, {verdict}")
 
-    def train(self, rung: Rung, tuning: Tuning, added_to: str | None, few: int = 0) -> Step:
-        """A step that trains a network, beside the ladder where it is on a ``few`` radiographs."""
+    def train(
+        self,
+        rung: Rung,
+        tuning: Tuning,
+        added_to: str | None,
+        few: int = 0,
+        start: str | None = None,
+    ) -> Step:
+        """A step that trains a network, beside the ladder where it is on a ``few`` radiographs.
+
+        It goes on from a network ``start``, or begins with the weights of all.
+        """
         own = some_of_train(self.cohort, few) if few else self.cohort
-        months, seconds = self._network(own, rung.name, rung.title, tuning)
+        months, seconds = self._network(own, rung.name, rung.title, tuning, start)
         return Step(
             name=rung.name,
             title=rung.title,
@@ -147,6 +176,15 @@ class _Climber:
             f"answers averaged over {len(TURNED)} flips and turns",
             "errors that hang on how a hand lies cancel",
             turned=True,
+        )
+
+    def both(self, before: str) -> Step:
+        """The answers of the network that saw larger radiographs, and of the one it came from."""
+        return self._asked_otherwise(
+            "both",
+            "answers averaged over the network before and after it saw larger ones",
+            "what one size gets wrong another may not",
+            networks=(before, LARGER_STEP),
         )
 
     def averaged(self, members: int) -> Step:
@@ -194,7 +232,8 @@ class _Climber:
         turned = best.turned if turned is None else turned
         found = []
         for one in networks:
-            tuned = open_tuned(self.run, self.cohort.size, one, best.tuning)
+            tuning = tuning_of(one, self.steps) or best.tuning
+            tuned = open_tuned(self.run, self.cohort.size, one, tuning)
             tell = reporter(f"validation radiographs shown after {one}")
             poses = TURNED if turned else TURNED[:1]
             months = answers(tuned, self.cohort, self.cohort.rows("validation"), poses, tell)
@@ -215,7 +254,7 @@ class _Climber:
         )
 
     def _network(
-        self, cohort: Cohort, name: str, title: str, tuning: Tuning
+        self, cohort: Cohort, name: str, title: str, tuning: Tuning, start: str | None = None
     ) -> tuple[np.ndarray, float]:
         """Validation answers of a network, months, and the seconds of its training.
 
@@ -223,17 +262,18 @@ class _Climber:
         """
         run = self.run
         weights = describe_weights(network(tuning.network).backbone, self.weights)
-        key = key_of(tuning, cohort, weights)
+        begun = weights_file(run, start) if start else None
+        key = key_of(tuning, cohort, weights, begun)
         record = kept_of(run, name, key)
         if record is None:
             if self.verbose:
                 print(f"{title}:", flush=True)
-            start, before = None, 0.0
-            if tuning.pretraining:
-                start, before = self._pretrained(tuning)
+            before = 0.0
+            if tuning.pretraining and begun is None:
+                begun, before = self._pretrained(tuning)
             states = run.checkpoints / FOLDER
             try:
-                tuned = tune(cohort, tuning, self.weights, states, start, verbose=self.verbose)
+                tuned = tune(cohort, tuning, self.weights, states, begun, verbose=self.verbose)
             except Diverged as error:
                 raise Diverged(f"{error} This was the step {name!r} of the ladder.") from None
             found = answers(tuned, cohort, cohort.rows("validation"))[:, 0]

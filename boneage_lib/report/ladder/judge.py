@@ -18,7 +18,7 @@ from boneage_lib.inputs import AS_IT_IS, TURNED
 from boneage_lib.report.devices import describe_device
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, forget_histories, forget_judgment
 from boneage_lib.report.ladder.kept import normalizer_of, open_tuned
-from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, tuning_of
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.results import describe_data
 from boneage_lib.report.run import Run
@@ -102,7 +102,8 @@ def _on_test(run: Run, cohort: Cohort, ladder: Ladder) -> dict[str, pd.DataFrame
     for step in ladder.steps:
         for name in step.networks:
             if name not in asked:
-                tuned = open_tuned(run, cohort.size, name, step.tuning)
+                tuning = tuning_of(name, ladder.steps) or step.tuning
+                tuned = open_tuned(run, cohort.size, name, tuning)
                 poses = TURNED if name in turned else AS_IT_IS
                 tell = reporter(f"test radiographs shown after {name}")
                 asked[name] = answers(tuned, cohort, cohort.rows("test"), poses, tell)

@@ -26,19 +26,22 @@ from boneage_lib.training.tuning import Tuning
 from boneage_lib.training.whole_networks import policy_of, whole_network
 
 
-def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
+def key_of(
+    tuning: Tuning, cohort: Cohort, weights: dict[str, str], start: Path | None = None
+) -> str:
     """SHA-256 of what a training depends on.
 
     Args:
         tuning: its settings.
         cohort: it is trained on.
         weights: that it begins with, see `boneage_lib.bases.describe_weights`.
+        start: weights of a network that it goes on from.
     """
     drawn = digest_of_arrays(draw_tuning(cohort, tuning))
     code = [digest_of_code(FINETUNING_CODE)]
     if tuning.pretraining:
         code.append(digest_of_code(PHANTOM_CODE))
-    parts = [
+    parts: list[Any] = [
         tuning.as_dict(),
         weights,
         cohort.checksum,
@@ -47,6 +50,8 @@ def key_of(tuning: Tuning, cohort: Cohort, weights: dict[str, str]) -> str:
         describe_keras(),
         policy_of(tuning.precision),
     ]
+    if start is not None:
+        parts.append(sha256_of(start))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

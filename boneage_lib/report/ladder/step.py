@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ class Step:
         title: in print.
         why: it may help.
         added_to: name of the step that it was added to, or is held against; None for neither.
-        tuning: how the networks were trained that answer, but for their seeds.
+        tuning: how the networks were trained that answer, but for their seeds; for networks of
+            several recipes see `tuning_of`.
         networks: names of these networks, whose answers are averaged.
         turned: answers are averaged over `boneage_lib.inputs.TURNED`.
         corrected: by a line through validation radiographs.
@@ -58,6 +60,11 @@ class Ladder:
 
     steps: list[Step]
     best: Step
+
+
+def tuning_of(network: str, steps: Sequence[Step]) -> Tuning | None:
+    """How a network was trained, but for its seed: as in the first step that asks it, if any."""
+    return next((step.tuning for step in steps if network in step.networks), None)
 
 
 def ages_of(cohort: Cohort, split: str) -> np.ndarray:
