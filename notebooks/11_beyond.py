@@ -41,11 +41,12 @@ views = 1  # of these, as in 04_xception, whose features are used
 keep_maps = True  # as there, or its features are computed again
 seed = 0
 kept_ladder = "rsna-ladder"  # folder below results/
+kept_begun = "rsna-pretraining"  # that of steps that begin with synthetic radiographs
 kept_sizes = "rsna-100px"  # and that of the last part
 
 # %%
 from boneage_lib.notebook import Run, figures, show, tables, use_theme
-from boneage_lib.report.reached import on_some, reach
+from boneage_lib.report.reached import begun, on_some, reach
 
 use_theme()
 run = Run(run_dir)
@@ -102,12 +103,13 @@ figures.ladder(reached.found, reached.of) if reached.found else None
 # updates, and every network as many on real radiographs, however few these are.
 
 # %%
+first = begun(reached, kept_begun)
 show(
-    tables.pretraining(reached.found),
+    tables.pretraining(first.found),
     f"Mean absolute errors on test (months) without and with synthetic radiographs first, of "
-    f"{reached.on}, with 95 % intervals, and their paired difference.",
-    absent=reached.absent or "Not tried (`pretraining = 0`).",
-    of=reached.of,
+    f"{first.on}, with 95 % intervals, and their paired difference.",
+    absent=first.absent,
+    of=first.of,
 )
 
 # %% [markdown]

@@ -25,7 +25,7 @@ from boneage_lib.report.ladder.files import PHANTOMS, weights_file
 from boneage_lib.report.ladder.judge import judge
 from boneage_lib.report.ladder.kept import key_of, open_tuned
 from boneage_lib.report.ladder.step import Ladder
-from boneage_lib.report.reached import reach
+from boneage_lib.report.reached import Reached, begun, reach
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.data_size import some_of_train
 from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
@@ -389,6 +389,21 @@ def test_a_run_without_steps_shows_the_kept_study(
     (tmp_path / "results" / "study" / "beyond.json").write_text('{"best": "longer"}')
     kept = reach(run, *none)
     assert kept.found == {"best": "longer"} and kept.on == "results/study" and kept.of == "study"
+
+
+def test_steps_begun_with_synthetic_radiographs_may_have_a_study_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wording, "project_root", lambda: tmp_path)
+    without = Reached({"steps": [{"name": "paper"}]}, "ladder", "")
+    assert begun(without, "study").found is None
+    assert "Not tried" in begun(without, "study").absent
+    (tmp_path / "results" / "study").mkdir(parents=True)
+    (tmp_path / "results" / "study" / "beyond.json").write_text('{"steps": []}')
+    kept = begun(without, "study")
+    assert (kept.found, kept.of, kept.on) == ({"steps": []}, "study", "results/study")
+    own = Reached({"steps": [{"name": "pretrained"}]}, "", "")
+    assert begun(own, "study") is own
 
 
 def test_a_run_with_steps_shows_its_own(

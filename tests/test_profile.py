@@ -41,8 +41,20 @@ PHANTOM = {"source": "phantom", "n": 40, "size": 80, "seed": 3}
 
 
 def test_the_ladder_is_climbed_on_the_radiographs_of_the_study_it_is_shown_beside() -> None:
-    study, ladder = (settings(profile=name) for name in ("rsna-100px", "rsna-ladder"))
-    assert study["cohort"] == ladder["cohort"], "a split of its own would mix test and training"
+    study = settings(profile="rsna-100px")
+    for name in ("rsna-ladder", "rsna-pretraining"):
+        ladder = settings(profile=name)
+        assert study["cohort"] == ladder["cohort"], "a split of its own would mix test and training"
+
+
+def test_synthetic_radiographs_come_before_the_recipe_of_the_ladder() -> None:
+    ladder, begun = (
+        settings(profile=name)["notebooks"]["11_beyond"]
+        for name in ("rsna-ladder", "rsna-pretraining")
+    )
+    assert ladder["rungs"].startswith(begun["rungs"])
+    for key in ("precision", "step_epochs"):
+        assert ladder[key] == begun[key]
 
 
 @pytest.mark.parametrize("name", PROFILES)

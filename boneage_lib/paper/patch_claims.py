@@ -11,6 +11,7 @@ from scipy import stats
 from boneage_lib.paper.claim import Claim, Verdict
 from boneage_lib.paper.findings import Results, absent, lower_error, over_seeds, told
 from boneage_lib.paper.published import number
+from boneage_lib.paper.signs import signed
 from boneage_lib.paper.statements import stated
 
 
@@ -54,7 +55,7 @@ def _losses(run_results: Results) -> Claim:
         half = {
             "measured": "; ".join(f"{_named(s)}: {loss:.3f}" for s, loss in losses.items())
             + " z²"
-            + ("" if rank is None else f"; rank correlation {rank:+z.2f}"),
+            + ("" if rank is None else f"; rank correlation {signed(rank, 2, plus=True)}"),
             "value": values[-1] - values[0],
             "interval": None,
             "verdict": Verdict.CONFIRMED

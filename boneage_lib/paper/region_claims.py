@@ -24,7 +24,7 @@ HALF_WIDTH_Z = 0.25  # of the "small intervals around -1.5 and 1.5", which the t
 MARGIN_MONTHS = 6.0  # networks whose errors differ by less count as "approximately equally able"
 RESNET = "resnet50_patches"
 #: Regions of Figure 6's axis, in words.
-REGIONS = {"young": "around -1.5", "old": "around 1.5", "center": "between"}
+REGIONS = {"young": "around \N{MINUS SIGN}1.5", "old": "around 1.5", "center": "between"}
 EDGES = ("young", "old")
 
 Pairs = dict[tuple[str, str], list[Difference]]
@@ -98,7 +98,8 @@ def _edges(run_results: Results) -> Claim:
         }
     return stated(
         "edges-equal",
-        test=f"Paired differences on test radiographs within {HALF_WIDTH_Z} z of -1.5, and of 1.5.",
+        test=f"Paired differences on test radiographs within {HALF_WIDTH_Z} z of "
+        "\N{MINUS SIGN}1.5, and of 1.5.",
         **half,
     )
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boneage_lib.report.ladder.files import NO_RUNGS, forget_histories, forget_judgment
+from boneage_lib.report.ladder.files import (
+    NO_RUNGS,
+    PRETRAINED,
+    forget_histories,
+    forget_judgment,
+)
 from boneage_lib.report.run import Run
 from boneage_lib.report.wording import NOT_MEASURED, study_file, title
 
@@ -81,6 +86,20 @@ def reach(
         return Reached(judge(run, cohort, ladder, weights), "", "")
     forget_judgment(run)
     return Reached(None, "", "The test radiographs are not asked about yet (`judged = False`).")
+
+
+def begun(reached: Reached, study: str) -> Reached:
+    """Steps that began with synthetic radiographs: of the ladder shown, or of a study of theirs.
+
+    Args:
+        reached: the ladder shown.
+        study: a folder below ``results/`` that is read where that ladder has no such step.
+    """
+    if reached.found and any(step["name"] == PRETRAINED for step in reached.found["steps"]):
+        return reached
+    found = study_file(study, "beyond.json")
+    absent = reached.absent or "Not tried (`pretraining = 0`)."
+    return Reached(found, study if found else reached.of, absent)
 
 
 def on_some(

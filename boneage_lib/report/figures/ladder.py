@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from boneage_lib.report.theme import ABSOLUTE_ERROR, MUTED, WIDTH, color_of, themed
 
-#: Of a step's title in a line, which leaves two thirds of the width to the errors.
+#: Of a step's title in a line, which leaves more than half of the width to the errors.
 LETTERS = 32
 
 

@@ -20,7 +20,7 @@ from boneage_lib.errors import Diverged
 from boneage_lib.evaluation.correction import cross_fitted
 from boneage_lib.inputs import TURNED
 from boneage_lib.networks import network
-from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, weights_file
+from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, PRETRAINED, weights_file
 from boneage_lib.report.ladder.kept import keep_tuned, kept_of, key_of, open_tuned
 from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of, tuning_of
 from boneage_lib.report.run import Run
@@ -79,7 +79,7 @@ def climb(
     climber = _Climber(run, cohort, weights, verbose)
     climber.take(climber.train(RUNGS[PAPER], first, None))
     synthetic = Rung(
-        "pretrained",
+        PRETRAINED,
         f"begun with as many epochs on {pretraining:,} synthetic radiographs",
         {"pretraining": pretraining},
         "their age, sex and anatomy are known exactly",

@@ -11,6 +11,8 @@ from boneage_lib.report.run import Run
 FOLDER = "beyond"
 #: In place of steps: none are tried.
 NO_RUNGS = "none"
+#: The step whose network began with synthetic radiographs.
+PRETRAINED = "pretrained"
 #: The network that saw synthetic radiographs alone.
 PHANTOMS = "phantoms"
 
