@@ -31,6 +31,7 @@ pretraining = 0  # synthetic radiographs of a step that begins with them; 0: no 
 few = 0  # real radiographs that the best recipe gets alone, with and without these first; 0: not
 longer = 0  # epochs, of all training radiographs, of a last training; 0: no such step
 larger = 0  # epochs that the best one goes on for on radiographs enlarged by half; 0: no such steps
+rounds = 1  # how often it does so
 members = 1  # trainings of the best recipe whose answers a last step averages; 1: no such step
 judged = True  # False: the ladder leaves test alone while validation may still change settings
 precision = "float32"  # or bfloat16, of the base
@@ -72,6 +73,7 @@ reached = reach(
     few,
     longer,
     larger,
+    rounds,
     members,
     judged,
     network=network,

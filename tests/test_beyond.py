@@ -15,7 +15,7 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import Cohort
 from boneage_lib.errors import Diverged, InputError
 from boneage_lib.evaluation.correction import cross_fitted
-from boneage_lib.inputs import AS_IT_IS, TURNED
+from boneage_lib.inputs import AS_IT_IS
 from boneage_lib.notebook import Run
 from boneage_lib.report import figures, tables, wording
 from boneage_lib.report.ladder import climb as climbing
@@ -28,7 +28,7 @@ from boneage_lib.report.ladder.step import Ladder
 from boneage_lib.report.reached import Reached, begun, reach
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.data_size import some_of_train
-from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
+from boneage_lib.training.ladder import RUNGS, TURNED, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
@@ -38,7 +38,7 @@ STEPS = "unfrozen, absolute"
 #: A step of every other kind.
 ALL = {"pretraining": 12, "few": 16, "longer": 3, "members": 2}
 #: Those that no ladder has together with several members.
-LARGER = {"longer": 2, "larger": 2}
+LARGER = {"longer": 2, "larger": 2, "rounds": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -213,7 +213,7 @@ def test_a_network_goes_on_at_a_larger_size(
 ) -> None:
     run, ladder = with_larger
     names = [step.name for step in ladder.steps]
-    assert names == ["paper", "longer", "larger", "turned", "both", "corrected"]
+    assert names == ["paper", "longer", "larger", "turned", "snapshots", "corrected"]
     steps = {step.name: step for step in ladder.steps}
     before, larger = steps["longer"].tuning, steps["larger"].tuning
     assert larger == replace(
@@ -222,8 +222,10 @@ def test_a_network_goes_on_at_a_larger_size(
         enlarge=1.5,
         augmentation="wide",
         learning_rate=before.learning_rate / 2,
-        seed=before.seed + 1,
+        seed=before.seed + 2,
     )
+    assert ladder.tunings["larger_1"] == replace(larger, seed=before.seed + 1)
+    assert steps["larger"].networks == ("larger_2",)
     began: list[Path | None] = []
 
     def stop(*args: Any, **_: Any) -> None:
@@ -231,11 +233,13 @@ def test_a_network_goes_on_at_a_larger_size(
         raise InputError("stop here")
 
     monkeypatch.setattr(climbing, "tune", stop)
-    weights_file(run, "larger").rename(run.folder / "moved")
-    with pytest.raises(InputError, match="stop here"):
-        climb(run, cohort, FIRST, [], None, **LARGER, verbose=False)
-    (run.folder / "moved").rename(weights_file(run, "larger"))
-    assert began == [weights_file(run, steps["larger"].added_to or "")]
+    for name in ("larger_2", "larger_1"):
+        weights_file(run, name).rename(run.folder / name)
+        with pytest.raises(InputError, match="stop here"):
+            climb(run, cohort, FIRST, [], None, **LARGER, verbose=False)
+    for name in ("larger_2", "larger_1"):
+        (run.folder / name).rename(weights_file(run, name))
+    assert began == [weights_file(run, "larger_1"), weights_file(run, "longer")]
 
 
 def test_what_went_on_is_stale_where_what_it_came_from_is_another(
@@ -253,22 +257,22 @@ def test_networks_of_two_sizes_answer_together(
 ) -> None:
     run, ladder = with_larger
     steps = {step.name: step for step in ladder.steps}
-    step = steps["both"]
-    assert step.networks == ("longer", "larger")
+    step = steps["snapshots"]
+    assert step.networks == ("longer", "larger_1", "larger_2")
     found = []
     for name in step.networks:
-        opened = open_tuned(run, cohort.size, name, steps[name].tuning)
+        opened = open_tuned(run, cohort.size, name, ladder.tunings[name])
         poses = TURNED if step.turned else AS_IT_IS
         months = finetune.answers(opened, cohort, cohort.rows("validation"), poses)
         found.append(months.mean(axis=1))
     np.testing.assert_allclose(np.mean(found, axis=0), step.validation_months, atol=1e-3)
     judged = {s["name"]: s for s in judge(run, cohort, ladder, None)["steps"]}
-    assert judged["both"]["networks"] == 2
-    answers = run.read_table("predictions/beyond/both.csv", "")
+    assert judged["snapshots"]["networks"] == 3
+    answers = run.read_table("predictions/beyond/snapshots.csv", "")
     test = answers.query("split == 'test'")["predicted_months"]
     asked = []
     for name in step.networks:
-        opened = open_tuned(run, cohort.size, name, steps[name].tuning)
+        opened = open_tuned(run, cohort.size, name, ladder.tunings[name])
         poses = TURNED if step.turned else AS_IT_IS
         asked.append(finetune.answers(opened, cohort, cohort.rows("test"), poses).mean(axis=1))
     np.testing.assert_allclose(test, np.mean(asked, axis=0), atol=1e-3)

@@ -124,7 +124,7 @@ def check_beyond(settings: dict[str, Any], cohort: Cohort) -> None:
     if parameters["rungs"].strip() == NO_RUNGS:
         return
     batches = [rung.change.get("batch_size", 0) for rung in rungs_named(parameters["rungs"])]
-    for name, least in (("few", 0), ("longer", 0), ("larger", 0), ("members", 1)):
+    for name, least in (("few", 0), ("longer", 0), ("larger", 0), ("rounds", 1), ("members", 1)):
         check_whole_number(name, parameters[name], least)
     check_together(parameters["larger"], parameters["members"])
     first = Tuning(

@@ -50,6 +50,7 @@ def reach(
     few: int = 0,
     longer: int = 0,
     larger: int = 0,
+    rounds: int = 1,
     members: int = 1,
     judged: bool = True,
     **first: Any,
@@ -62,10 +63,11 @@ def reach(
             deletes what an earlier run left in the folder.
         study: a folder below ``results/``.
         weights: see `boneage_lib.bases.find_weights`.
-        pretraining: see `boneage_lib.report.ladder.climb.climb`, also for the next four.
+        pretraining: see `boneage_lib.report.ladder.climb.climb`, also for the next five.
         few: see there.
         longer: see there.
         larger: see there.
+        rounds: see there.
         members: see there.
         judged: whether the test radiographs are asked about in the end. False leaves them alone
             while settings may still be changed for what validation says.
@@ -81,7 +83,9 @@ def reach(
     from boneage_lib.training.tuning import Tuning
 
     cohort, tuning, steps = run.cohort(), Tuning(**first), rungs_named(rungs)
-    ladder = climb(run, cohort, tuning, steps, weights, pretraining, few, longer, larger, members)
+    ladder = climb(
+        run, cohort, tuning, steps, weights, pretraining, few, longer, larger, rounds, members
+    )
     if judged:
         return Reached(judge(run, cohort, ladder, weights), "", "")
     forget_judgment(run)

@@ -6,12 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from boneage_lib.errors import InputError
+from boneage_lib.inputs import Pose
 from boneage_lib.training.tuning import Tuning
 
 #: The first rung: nothing is changed.
 PAPER = "paper"
-#: The rung whose network goes on from another's weights, and how many times as wide it sees.
-LARGER_STEP, LARGER = "larger", 1.5
+#: How many times as wide a network sees radiographs that goes on from another's weights.
+LARGER = 1.5
+#: In which radiographs are shown where answers are averaged: as they are first, then flipped, and
+#: turned nearly as far as wide augmentation does.
+TURNED = tuple(
+    Pose(degrees, flipped) for degrees in (0.0, -8.0, 8.0, -16.0, 16.0) for flipped in (False, True)
+)
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,18 @@ def _joined(rungs: list[Rung]) -> Rung:
     return Rung("+".join(names), "; ".join([*titles, *rate]), change, "; ".join(reasons))
 
 
-def made_larger(best: Tuning, epochs: int) -> Rung:
+def larger_name(number: int) -> str:
+    """Of the network that a round at a larger size ends with, from 1."""
+    return f"larger_{number}"
+
+
+def made_larger(best: Tuning, epochs: int, rounds: int) -> Rung:
     """Going on from the best network on larger radiographs, moved further, at half its rate.
 
     Args:
         best: how that network was trained.
-        epochs: of all training radiographs.
+        epochs: of all training radiographs, a round.
+        rounds: each with a seed of its own, so that it shows views that were not seen before.
     """
     change = {
         "epochs": epochs,
@@ -155,11 +167,11 @@ def made_larger(best: Tuning, epochs: int) -> Rung:
         "enlarge": LARGER * best.enlarge,
         "augmentation": "wide",
         "learning_rate": best.learning_rate / 2,
-        "seed": best.seed + 1,  # views that it has not seen yet
     }
+    how_often = f"{rounds} times " if rounds > 1 else ""
     return Rung(
-        LARGER_STEP,
-        f"{epochs} epochs more, enlarged by half; wider augmentation; rate "
+        "larger",
+        f"{how_often}{epochs} epochs more, enlarged by half; wider augmentation; rate "
         f"{change['learning_rate']:g}",
         change,
         "a base finds more in larger pictures; moved further, they are harder to learn by heart",

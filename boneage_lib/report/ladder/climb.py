@@ -18,20 +18,20 @@ from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.phantom_cohort import phantoms_for
 from boneage_lib.errors import Diverged
 from boneage_lib.evaluation.correction import cross_fitted
-from boneage_lib.inputs import TURNED
 from boneage_lib.networks import network
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, PRETRAINED, weights_file
 from boneage_lib.report.ladder.kept import keep_tuned, kept_of, key_of, open_tuned
-from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of, tuning_of
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, error_of
 from boneage_lib.report.run import Run
 from boneage_lib.training.data_size import some_of_train
 from boneage_lib.training.finetune import answers, tune
 from boneage_lib.training.ladder import (
-    LARGER_STEP,
     PAPER,
     RUNGS,
+    TURNED,
     Rung,
     check_together,
+    larger_name,
     made_larger,
     tried_on,
 )
@@ -49,6 +49,7 @@ def climb(
     few: int = 0,
     longer: int = 0,
     larger: int = 0,
+    rounds: int = 1,
     members: int = 1,
     verbose: bool = True,
 ) -> Ladder:
@@ -67,6 +68,7 @@ def climb(
         larger: epochs, of all training radiographs, that the best network goes on for at
             `boneage_lib.training.ladder.LARGER` times the size; a step after that averages its
             answers before and after. 0: no such steps.
+        rounds: how often it does so, each time from where the last round ended.
         members: trainings of the best recipe, with a seed each, whose answers a last step averages;
             1: no such step.
         verbose: print a line an epoch, and one a step.
@@ -98,13 +100,12 @@ def climb(
             "the steps before it saw fewer",
         )
         climber.take(climber.train(rung, tried_on(recipe, rung), climber.best.name))
-    before = climber.best.name
+    before = climber.best.networks
     if larger:
-        rung = made_larger(climber.best.tuning, larger)
-        climber.take(climber.train(rung, tried_on(climber.best.tuning, rung), before, start=before))
+        climber.take(climber.larger(larger, rounds))
     climber.take(climber.turned())
     if larger:
-        climber.take(climber.both(before))
+        climber.take(climber.snapshots(before, rounds))
     if members > 1:
         climber.take(climber.averaged(members))
     climber.take(climber.corrected())
@@ -116,7 +117,7 @@ def climb(
         begun = replace(synthetic, name="few_pretrained", change=own | synthetic.change)
         climber.steps.append(climber.train(alone, tried_on(recipe, alone), None, few))
         climber.steps.append(climber.train(begun, tried_on(recipe, begun), "few", few))
-    return Ladder(climber.steps, climber.best)
+    return Ladder(climber.steps, climber.best, climber.tunings)
 
 
 class _Climber:
@@ -125,6 +126,7 @@ class _Climber:
     def __init__(self, run: Run, cohort: Cohort, weights: str | Path | None, verbose: bool) -> None:
         self.run, self.cohort, self.weights, self.verbose = run, cohort, weights, verbose
         self.steps: list[Step] = []
+        self.tunings: dict[str, Tuning] = {}
 
     @property
     def best(self) -> Step:
@@ -139,20 +141,10 @@ class _Climber:
             verdict = "kept" if step.mae_months < before else f"no better than {before:.2f}"
             print(f"{step.title}: validation error {step.mae_months:.2f} months, {verdict}")
 
-    def train(
-        self,
-        rung: Rung,
-        tuning: Tuning,
-        added_to: str | None,
-        few: int = 0,
-        start: str | None = None,
-    ) -> Step:
-        """A step that trains a network, beside the ladder where it is on a ``few`` radiographs.
-
-        It goes on from a network ``start``, or begins with the weights of all.
-        """
+    def train(self, rung: Rung, tuning: Tuning, added_to: str | None, few: int = 0) -> Step:
+        """A step that trains a network, beside the ladder where it is on a ``few`` radiographs."""
         own = some_of_train(self.cohort, few) if few else self.cohort
-        months, seconds = self._network(own, rung.name, rung.title, tuning, start)
+        months, seconds = self._network(own, rung.name, rung.title, tuning)
         return Step(
             name=rung.name,
             title=rung.title,
@@ -169,6 +161,31 @@ class _Climber:
             seconds=seconds,
         )
 
+    def larger(self, epochs: int, rounds: int) -> Step:
+        """The best step's network after one round or more at a larger size."""
+        best, seconds = self.best, 0.0
+        (start,) = best.networks
+        for number in range(1, rounds + 1):
+            rung = made_larger(best.tuning, epochs, rounds)
+            tuning = replace(tried_on(best.tuning, rung), seed=best.tuning.seed + number)
+            name = larger_name(number)
+            title = f"round {number} of {rung.title}" if rounds > 1 else rung.title
+            months, own = self._network(self.cohort, name, title, tuning, start)
+            start, seconds = name, seconds + own
+        return replace(
+            best,
+            name=rung.name,
+            title=rung.title,
+            why=rung.why,
+            added_to=best.name,
+            tuning=tuning,
+            networks=(start,),
+            validation_months=months,
+            mae_months=error_of(self.cohort, months),
+            n_train=len(self.cohort.rows("train")),
+            seconds=seconds,
+        )
+
     def turned(self) -> Step:
         """The best step's networks asked in several poses."""
         return self._asked_otherwise(
@@ -178,13 +195,15 @@ class _Climber:
             turned=True,
         )
 
-    def both(self, before: str) -> Step:
-        """The answers of the network that saw larger radiographs, and of the one it came from."""
+    def snapshots(self, before: tuple[str, ...], rounds: int) -> Step:
+        """A network's answers before it saw larger radiographs, and after each round."""
+        after = [larger_name(number) for number in range(1, rounds + 1)]
         return self._asked_otherwise(
-            "both",
-            "answers averaged over the network before and after it saw larger ones",
-            "what one size gets wrong another may not",
-            networks=(before, LARGER_STEP),
+            "snapshots",
+            f"answers averaged over the network before and after "
+            f"{'each round' if rounds > 1 else 'it saw larger ones'}",
+            "what one size gets wrong another may not, and every round ends elsewhere",
+            networks=(*before, *after),
         )
 
     def averaged(self, members: int) -> Step:
@@ -232,8 +251,7 @@ class _Climber:
         turned = best.turned if turned is None else turned
         found = []
         for one in networks:
-            tuning = tuning_of(one, self.steps) or best.tuning
-            tuned = open_tuned(self.run, self.cohort.size, one, tuning)
+            tuned = open_tuned(self.run, self.cohort.size, one, self.tunings[one])
             tell = reporter(f"validation radiographs shown after {one}")
             poses = TURNED if turned else TURNED[:1]
             months = answers(tuned, self.cohort, self.cohort.rows("validation"), poses, tell)
@@ -261,6 +279,7 @@ class _Climber:
         One that was trained before in the same way is found again.
         """
         run = self.run
+        self.tunings[name] = tuning
         weights = describe_weights(network(tuning.network).backbone, self.weights)
         begun = weights_file(run, start) if start else None
         key = key_of(tuning, cohort, weights, begun)

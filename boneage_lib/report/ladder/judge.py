@@ -14,15 +14,16 @@ from boneage_lib.evaluation import evaluate, paired_difference
 from boneage_lib.evaluation.conformal import conformal_half_width
 from boneage_lib.evaluation.correction import Correction
 from boneage_lib.evaluation.coverage import coverage_by_group
-from boneage_lib.inputs import AS_IT_IS, TURNED
+from boneage_lib.inputs import AS_IT_IS
 from boneage_lib.report.devices import describe_device
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, forget_histories, forget_judgment
 from boneage_lib.report.ladder.kept import normalizer_of, open_tuned
-from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered, tuning_of
+from boneage_lib.report.ladder.step import Ladder, Step, ages_of, answered
 from boneage_lib.report.provenance import environment
 from boneage_lib.report.results import describe_data
 from boneage_lib.report.run import Run
 from boneage_lib.training.finetune import answers
+from boneage_lib.training.ladder import TURNED
 from boneage_lib.training.progress import reporter
 
 COVERAGE = 0.9
@@ -102,8 +103,7 @@ def _on_test(run: Run, cohort: Cohort, ladder: Ladder) -> dict[str, pd.DataFrame
     for step in ladder.steps:
         for name in step.networks:
             if name not in asked:
-                tuning = tuning_of(name, ladder.steps) or step.tuning
-                tuned = open_tuned(run, cohort.size, name, tuning)
+                tuned = open_tuned(run, cohort.size, name, ladder.tunings[name])
                 poses = TURNED if name in turned else AS_IT_IS
                 tell = reporter(f"test radiographs shown after {name}")
                 asked[name] = answers(tuned, cohort, cohort.rows("test"), poses, tell)

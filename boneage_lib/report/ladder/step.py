@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +20,10 @@ class Step:
         title: in print.
         why: it may help.
         added_to: name of the step that it was added to, or is held against; None for neither.
-        tuning: how the networks were trained that answer, but for their seeds; for networks of
-            several recipes see `tuning_of`.
+        tuning: how the networks were trained that answer, but for their seeds; where they were
+            trained in several ways, that of the best step before; see `Ladder.tunings`.
         networks: names of these networks, whose answers are averaged.
-        turned: answers are averaged over `boneage_lib.inputs.TURNED`.
+        turned: answers are averaged over `boneage_lib.training.ladder.TURNED`.
         corrected: by a line through validation radiographs.
         validation_months: answers to the validation radiographs; where corrected, each by a line
             through others.
@@ -56,15 +55,12 @@ class Ladder:
     Attributes:
         steps: in the order in which they were tried.
         best: the one with the least error of those that are not aside, the earliest of equals.
+        tunings: how every network was trained, by its name.
     """
 
     steps: list[Step]
     best: Step
-
-
-def tuning_of(network: str, steps: Sequence[Step]) -> Tuning | None:
-    """How a network was trained, but for its seed: as in the first step that asks it, if any."""
-    return next((step.tuning for step in steps if network in step.networks), None)
+    tunings: dict[str, Tuning]
 
 
 def ages_of(cohort: Cohort, split: str) -> np.ndarray:
