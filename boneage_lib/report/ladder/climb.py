@@ -127,6 +127,7 @@ class _Climber:
         self.run, self.cohort, self.weights, self.verbose = run, cohort, weights, verbose
         self.steps: list[Step] = []
         self.tunings: dict[str, Tuning] = {}
+        self.in_poses: dict[str, np.ndarray] = {}
 
     @property
     def best(self) -> Step:
@@ -249,15 +250,8 @@ class _Climber:
         best = self.best
         networks = networks or best.networks
         turned = best.turned if turned is None else turned
-        found = []
-        for one in networks:
-            tuned = open_tuned(self.run, self.cohort.size, one, self.tunings[one])
-            tell = reporter(f"validation radiographs shown after {one}")
-            poses = TURNED if turned else TURNED[:1]
-            months = answers(tuned, self.cohort, self.cohort.rows("validation"), poses, tell)
-            found.append(months.mean(axis=1))
-            keras.utils.clear_session()
-        together = np.mean(found, axis=0)
+        found = [self._in_poses(one) if turned else self._in_poses(one)[:, :1] for one in networks]
+        together = np.mean([months.mean(axis=1) for months in found], axis=0)
         return replace(
             best,
             name=name,
@@ -270,6 +264,16 @@ class _Climber:
             mae_months=error_of(self.cohort, together),
             seconds=0.0,
         )
+
+    def _in_poses(self, network: str) -> np.ndarray:
+        """A network's answers to the validation radiographs in several poses, months (n, poses)."""
+        if network not in self.in_poses:
+            tuned = open_tuned(self.run, self.cohort.size, network, self.tunings[network])
+            tell = reporter(f"validation radiographs shown after {network}")
+            rows = self.cohort.rows("validation")
+            self.in_poses[network] = answers(tuned, self.cohort, rows, TURNED, tell)
+            keras.utils.clear_session()
+        return self.in_poses[network]
 
     def _network(
         self, cohort: Cohort, name: str, title: str, tuning: Tuning, start: str | None = None
