@@ -61,7 +61,8 @@ run = Run(run_dir)
 # weights, so that the first is the paper's network shortened, and a recipe that would
 # win only after longer training can lose here. One seed trains each: the intervals are over
 # radiographs, and a difference that another seed could have made is not told apart from a better
-# recipe. The test radiographs are asked about once all steps are taken, and choose nothing.
+# recipe. The test radiographs are asked about once all steps are taken, and choose nothing; how often the
+# kept study did so, {doc}`../book/discussion` says.
 
 # %%
 reached = reach(

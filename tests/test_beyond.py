@@ -15,7 +15,7 @@ from tiny import tiny_base, tiny_cohort
 from boneage_lib.data import Cohort
 from boneage_lib.errors import Diverged, InputError
 from boneage_lib.evaluation.correction import cross_fitted
-from boneage_lib.inputs import AS_IT_IS
+from boneage_lib.inputs import AS_IT_IS, TURNED
 from boneage_lib.notebook import Run
 from boneage_lib.report import figures, tables, wording
 from boneage_lib.report.ladder import climb as climbing
@@ -28,7 +28,7 @@ from boneage_lib.report.ladder.step import Ladder
 from boneage_lib.report.reached import Reached, begun, reach
 from boneage_lib.training import finetune, whole_networks
 from boneage_lib.training.data_size import some_of_train
-from boneage_lib.training.ladder import RUNGS, TURNED, rungs_named, tried_on
+from boneage_lib.training.ladder import RUNGS, rungs_named, tried_on
 from boneage_lib.training.tuning import Tuning
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")

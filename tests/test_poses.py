@@ -45,9 +45,9 @@ def test_a_turn_is_about_the_center_and_back_again(spot: np.ndarray) -> None:
 
 def test_turned_poses_lean_to_both_sides_alike() -> None:
     assert TURNED[0] == Pose()
-    assert len(set(TURNED)) == len(TURNED) == 6
+    assert len(set(TURNED)) == len(TURNED) == 10
     assert sum(pose.degrees for pose in TURNED) == 0
-    assert sum(pose.flipped for pose in TURNED) == 3
+    assert sum(pose.flipped for pose in TURNED) == 5
 
 
 def test_equalized_radiographs_look_alike_however_they_were_exposed() -> None:

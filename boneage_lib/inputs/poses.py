@@ -25,8 +25,10 @@ class Pose:
 
 #: A radiograph as it is.
 AS_IT_IS = (Pose(),)
-#: As it is first, then flips and turns of a few degrees to either side.
-TURNED = tuple(Pose(degrees, flipped) for degrees in (0.0, -8.0, 8.0) for flipped in (False, True))
+#: As it is first, then flips, and turns to either side nearly as far as wide augmentation's.
+TURNED = tuple(
+    Pose(degrees, flipped) for degrees in (0.0, -8.0, 8.0, -16.0, 16.0) for flipped in (False, True)
+)
 
 
 def posed(image: np.ndarray, pose: Pose) -> np.ndarray:

@@ -20,7 +20,7 @@ class OnePassAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable and its moments, as `keras.optimizers.Adam` does."""
-        # The library names a backend here and in `runtimes`, each time where it is the one in use.
+        # As in `gradients`, `processor` and `runtimes`, a backend is named only where it is in use.
         from tensorflow import raw_ops
 
         place = self._get_variable_index(variable)

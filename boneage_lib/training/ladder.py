@@ -6,18 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from boneage_lib.errors import InputError
-from boneage_lib.inputs import Pose
 from boneage_lib.training.tuning import Tuning
 
 #: The first rung: nothing is changed.
 PAPER = "paper"
 #: How many times as wide a network sees radiographs that goes on from another's weights.
 LARGER = 1.5
-#: In which radiographs are shown where answers are averaged: as they are first, then flipped, and
-#: turned nearly as far as wide augmentation does.
-TURNED = tuple(
-    Pose(degrees, flipped) for degrees in (0.0, -8.0, 8.0, -16.0, 16.0) for flipped in (False, True)
-)
 
 
 @dataclass(frozen=True)

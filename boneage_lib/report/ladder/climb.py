@@ -18,6 +18,7 @@ from boneage_lib.data import Cohort, write_phantoms
 from boneage_lib.data.phantom_cohort import phantoms_for
 from boneage_lib.errors import Diverged
 from boneage_lib.evaluation.correction import cross_fitted
+from boneage_lib.inputs import TURNED
 from boneage_lib.networks import network
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, PRETRAINED, weights_file
 from boneage_lib.report.ladder.kept import keep_tuned, kept_of, key_of, open_tuned
@@ -28,7 +29,6 @@ from boneage_lib.training.finetune import answers, tune
 from boneage_lib.training.ladder import (
     PAPER,
     RUNGS,
-    TURNED,
     Rung,
     check_together,
     larger_name,
@@ -165,9 +165,9 @@ class _Climber:
     def larger(self, epochs: int, rounds: int) -> Step:
         """The best step's network after one round or more at a larger size."""
         best, seconds = self.best, 0.0
+        rung = made_larger(best.tuning, epochs, rounds)
         (start,) = best.networks
         for number in range(1, rounds + 1):
-            rung = made_larger(best.tuning, epochs, rounds)
             tuning = replace(tried_on(best.tuning, rung), seed=best.tuning.seed + number)
             name = larger_name(number)
             title = f"round {number} of {rung.title}" if rounds > 1 else rung.title
@@ -201,7 +201,7 @@ class _Climber:
         after = [larger_name(number) for number in range(1, rounds + 1)]
         return self._asked_otherwise(
             "snapshots",
-            f"answers averaged over the network before and after "
+            "answers averaged over the network before and after "
             f"{'each round' if rounds > 1 else 'it saw larger ones'}",
             "what one size gets wrong another may not, and every round ends elsewhere",
             networks=(*before, *after),

@@ -14,7 +14,7 @@ from boneage_lib.evaluation import evaluate, paired_difference
 from boneage_lib.evaluation.conformal import conformal_half_width
 from boneage_lib.evaluation.correction import Correction
 from boneage_lib.evaluation.coverage import coverage_by_group
-from boneage_lib.inputs import AS_IT_IS
+from boneage_lib.inputs import AS_IT_IS, TURNED
 from boneage_lib.report.devices import describe_device
 from boneage_lib.report.ladder.files import FOLDER, PHANTOMS, forget_histories, forget_judgment
 from boneage_lib.report.ladder.kept import normalizer_of, open_tuned
@@ -23,7 +23,6 @@ from boneage_lib.report.provenance import environment
 from boneage_lib.report.results import describe_data
 from boneage_lib.report.run import Run
 from boneage_lib.training.finetune import answers
-from boneage_lib.training.ladder import TURNED
 from boneage_lib.training.progress import reporter
 
 COVERAGE = 0.9

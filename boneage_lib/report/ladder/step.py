@@ -23,7 +23,7 @@ class Step:
         tuning: how the networks were trained that answer, but for their seeds; where they were
             trained in several ways, that of the best step before; see `Ladder.tunings`.
         networks: names of these networks, whose answers are averaged.
-        turned: answers are averaged over `boneage_lib.training.ladder.TURNED`.
+        turned: answers are averaged over `boneage_lib.inputs.TURNED`.
         corrected: by a line through validation radiographs.
         validation_months: answers to the validation radiographs; where corrected, each by a line
             through others.
