@@ -130,7 +130,8 @@ def keep_study(run: Run, study: str) -> Path:
     folder, old = (kept.with_name(f".{study}.{what}") for what in ("partial", "old"))
     for left in (folder, old):
         shutil.rmtree(left, ignore_errors=True)
-    if not run.provenance_file.is_file():
+    # A run of one notebook makes no book, and what stands there is of an earlier one.
+    if not compared or not run.provenance_file.is_file():
         write_provenance(run, yaml.safe_load(run.parameters_file.read_text()))
     for part in ("histories", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
