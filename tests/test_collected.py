@@ -309,8 +309,13 @@ def test_a_ladder_alone_is_a_study_too(run: Run, tmp_path: Path) -> None:
         "predictions/beyond/paper.csv",
         pd.DataFrame({"id": [1], "split": "test", "boneage_months": 9, "predicted_months": 8.0}),
     )
-    alone.provenance_file.write_text('{"commit": "0", "profile": {"cohort": {"source": "rsna"}}}')
+    alone.provenance_file.write_text('{"commit": "0", "profile": "of an earlier run"}')
+    alone.parameters_file.write_text("cohort: {source: rsna}")
+    alone.cohort_folder.mkdir()
+    (alone.cohort_folder / "cohort.json").write_text("{}")
     folder = keep_study(alone, "ladder")
+    record = json.loads((folder / "provenance.json").read_text())
+    assert record["profile"] == {"cohort": {"source": "rsna"}}, "not of an earlier run"
     kept = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
     assert kept == {
         "beyond.json",
